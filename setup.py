@@ -1,0 +1,40 @@
+"""pip packaging; under colcon, CMakeLists.txt installs the same files."""
+
+import re
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+VERSION = re.search(r'__version__ = "(.+)"', Path("mm_edge/__init__.py").read_text()).group(1)
+
+setup(
+    name="mm_edge",
+    version=VERSION,
+    description="Timely, trustworthy speech from a vehicle's or robot's sensors, as ROS 2 nodes",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["mm_edge", "mm_edge.*"]),
+    package_data={"mm_edge": ["weights/*", "report/*.j2"]},
+    data_files=[
+        (f"share/mm_edge/{folder}", glob(f"{folder}/*")) for folder in ("msg", "config", "launch")
+    ]
+    + [("share/mm_edge", ["package.xml"]), ("share/ament_index/resource_index/packages", ["resource/mm_edge"])],
+    install_requires=[
+        "numpy",
+        "opencv-python",
+        "psutil",
+        "pydantic>=2",
+        "pyyaml",
+        "rosbags>=0.10",
+        "safetensors",
+        "torch>=2.1",
+    ],
+    extras_require={
+        "dds": ["cyclonedds>=11; platform_machine == 'x86_64'"],
+        "cli": ["jinja2", "matplotlib", "rich", "typer"],
+        "speech": ["espeakng-loader"],  # GPL-3.0-or-later
+        "test": ["hypothesis", "mypy", "pytest", "pytest-timeout", "ruff"],
+    },
+    entry_points={"console_scripts": ["mm-edge = mm_edge.cli:main"]},
+)

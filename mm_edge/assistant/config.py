@@ -1,0 +1,55 @@
+"""What can be set about the assistant. The node's parameters, its YAML and the README's table are made from this model.
+
+`read_only` marks what takes effect only when the node is configured.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+READ_ONLY = {"read_only": True}
+
+
+class AssistantConfig(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rung: Literal["small"] = Field("small", description="Which size of the model answers.", json_schema_extra=READ_ONLY)
+    threads: int = Field(1, ge=1, le=64, description="Processor threads of the model.", json_schema_extra=READ_ONLY)
+    style: int = Field(0, ge=0, le=8, description="Wording of the sentences, 1 to 8; 0 varies it.")
+    seed: int = Field(
+        0, ge=0, description="Seed of everything random, such as the wording.", json_schema_extra=READ_ONLY
+    )
+
+    default_deadline_ms: float = Field(
+        500.0, ge=10.0, le=60_000.0, description="Deadline of a request that names none, in milliseconds."
+    )
+    reserve_ms: float = Field(
+        20.0, ge=1.0, le=1_000.0, description="Time before the deadline at which the best answer so far goes out."
+    )
+    max_passes: int = Field(4, ge=1, le=24, description="Most passes over one sentence.")
+    max_waiting: int = Field(1000, ge=1, le=100_000, description="Most requests that may wait; more are refused.")
+    follow_up: bool = Field(True, description="Whether a better answer may follow after an unsure final one.")
+
+    watch: bool = Field(True, description="Whether to report unasked what needs attention.")
+    watch_rate_hz: float = Field(5.0, ge=0.1, le=30.0, description="How often the newest input is looked at, at most.")
+    watch_deadline_ms: float = Field(
+        200.0, ge=5.0, le=10_000.0, description="A frame older than this only updates the history."
+    )
+    alert_repeat_s: float = Field(10.0, ge=0.0, le=600.0, description="Time before the same alert may be given again.")
+
+    image_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="A camera silent for longer counts as lost.")
+    state_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="Vehicle signals older than this are unknown.")
+    audio_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="A microphone silent for longer counts as lost.")
+
+    accept_probability: float = Field(0.7, ge=0.0, le=1.0, description="From this probability up, say it plainly.")
+    hedge_probability: float = Field(0.4, ge=0.0, le=1.0, description="From this probability up, say it with doubt.")
+    answer_expires_s: float = Field(8.0, ge=0.1, le=600.0, description="An answer not begun by then is not spoken.")
+    alert_expires_s: float = Field(2.0, ge=0.1, le=600.0, description="An alert not begun by then is not spoken.")
+
+    @model_validator(mode="after")
+    def _thresholds_in_order(self) -> AssistantConfig:
+        if self.hedge_probability > self.accept_probability:
+            raise ValueError("hedge_probability must not be above accept_probability")
+        return self

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-READ_ONLY = {"read_only": True}
+READ_ONLY: dict[str, JsonValue] = {"read_only": True}
 
 
 class AssistantConfig(BaseModel):

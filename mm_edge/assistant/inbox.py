@@ -64,7 +64,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class Look:
-    """A job: evaluate the newest input. `arrival_s`: when it came; `skipped`: frames overwritten since the last look."""
+    """A job: evaluate the newest input. `arrival_s`: when it came; `skipped`: frames overwritten since the last one."""
 
     arrival_s: float
     skipped: int

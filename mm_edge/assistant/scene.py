@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SceneReport:
-    """One entry per fact of `mm_edge.model.schema.SCENE_FACTS`: its most probable value and that value's probability."""
+    """One entry per fact of `mm_edge.model.schema.SCENE_FACTS`: its most probable value, and how probable."""
 
     stamp_ns: int
     names: tuple[str, ...]

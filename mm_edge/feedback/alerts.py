@@ -42,7 +42,7 @@ class AlertGate:
         self._said_s: dict[str, float] = {}
 
     def __call__(self, alert: str, now_s: float) -> Priority | None:
-        """The priority to say `alert` with now, or None to keep silent. `alert` is "" when there is nothing to report."""
+        """The priority to say `alert` with now, or None to keep silent; `alert` is "" when there is none."""
         name, length = self._streak
         self._streak = (alert, length + 1 if alert == name else 1)
         if not alert:

@@ -22,14 +22,14 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Judge:
-    """Thresholds on the calibrated probability: plain at or above `accept`, hedged at or above `hedge`, else abstain."""
+    """Thresholds on the calibrated probability: plain from `accept` up, hedged from `hedge` up, else abstain."""
 
     constants: TrustConstants
     accept: float
     hedge: float
 
     def __call__(self, raw_confidence: float, pooled: object, about_scene: bool) -> Judgement:
-        """Judge one draft by its raw confidence and the pooled encoder feature [p] of its newest frame (None: no frame).
+        """Judge one draft by its raw confidence and the pooled feature [p] of its newest frame (None: no frame).
 
         Novelty counts only for sentences about the scene: what the vehicle says of itself needs no eyes.
         """

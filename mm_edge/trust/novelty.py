@@ -19,7 +19,7 @@ ALARM = 0.5
 
 @dataclass(frozen=True)
 class Novelty:
-    """mean: [p]; whiten: [p, p], maps a centred feature to unit variance; typical, extreme: distances that score 0 and 1/2."""
+    """mean: [p]; whiten: [p, p], to unit variance; typical, extreme: the distances that score 0 and 1/2."""
 
     mean: NDArray[np.float64]
     whiten: NDArray[np.float64]
@@ -48,7 +48,7 @@ class Novelty:
         return float(np.linalg.norm(self.whiten @ (np.asarray(feature, np.float64) - self.mean)))
 
     def score(self, feature: ArrayLike) -> float:
-        """0 for a typical feature [p], 1/2 (ALARM) at the edge of what was seen, towards 1 beyond; NaN features score 1."""
+        """0 for a typical feature [p], 1/2 (ALARM) at the edge of what was seen, towards 1 beyond; NaN scores 1."""
         distance = self.distance(feature)
         if not np.isfinite(distance):
             return 1.0

@@ -1,0 +1,255 @@
+"""One drive in the hands of the model: what is remembered, and one turn at a time.
+
+A turn looks at the newest input, drafts a sentence, improves it while time is left, judges it and words it. Everything
+here is synchronous and runs on one thread; time comes from the clock that is passed in. Knows nothing about ROS,
+threads or sound.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from mm_edge.assistant.clock import Clock
+from mm_edge.assistant.config import AssistantConfig
+from mm_edge.assistant.inbox import Inbox, Look, Pending
+from mm_edge.assistant.scene import SceneReport
+from mm_edge.assistant.stopwatch import Stopwatch
+from mm_edge.compute.latency import LatencyReport
+from mm_edge.compute.pace import Pace
+from mm_edge.engine.base import Engine, Percept
+from mm_edge.feedback.alerts import AlertGate
+from mm_edge.feedback.utterance import Kind, Priority, Utterance
+from mm_edge.feedback.wording import hedged, unsure
+from mm_edge.generation.diffusion import Draft, drafts
+from mm_edge.generation.slots import fill
+from mm_edge.memory.history import History
+from mm_edge.memory.report import MemoryReport
+from mm_edge.model.observation import Observation
+from mm_edge.trust.constants import TrustConstants
+from mm_edge.trust.judge import Judge, Judgement
+from mm_edge.trust.report import TrustReport, Verdict
+
+HISTORY_SPACING_S = 0.5
+"""The spacing of remembered observations that the model was trained with."""
+PERCEPT_REUSE_S = 0.1
+"""An encoded observation serves every turn that begins within this time."""
+STYLES = 8
+VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", "refuse"})
+"""Sentences about these need no eyes, so an unfamiliar picture does not count against them."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn produced. `utterance` is None when there was nothing worth saying."""
+
+    utterance: Utterance | None
+    latency: LatencyReport
+    trust: TrustReport
+    memory: MemoryReport
+    scene: SceneReport
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The newest observation, encoded. `at_s`: when, on the monotonic clock."""
+
+    observation: Observation
+    percept: Percept
+    frame_id: str
+    at_s: float
+
+
+@dataclass(frozen=True)
+class Thought:
+    """A draft with its judgement and why drafting ended."""
+
+    draft: Draft
+    judgement: Judgement
+    reason: str
+
+
+class Session:
+    """Owns the history and the wording's random source. `inbox` is where the newest input is read from."""
+
+    def __init__(
+        self, config: AssistantConfig, engine: Engine, constants: TrustConstants, inbox: Inbox, clock: Clock
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.inbox = inbox
+        self.clock = clock
+        self.history = History(engine.history_slots, HISTORY_SPACING_S)
+        self._judge = Judge(constants, config.accept_probability, config.hedge_probability)
+        self._gate = AlertGate(config.alert_repeat_s)
+        self._pace = Pace()
+        self._random = random.Random(config.seed)
+        self._epoch = inbox.epoch
+        self._glance: Glance | None = None
+        self._count = 0
+        self._unevaluated = 0
+
+    # -- turns --------------------------------------------------------------------------------------------------------
+
+    def look(self, job: Look) -> Turn | None:
+        """Evaluate the newest input unasked; None when it came too late and only entered the history."""
+        stopwatch = Stopwatch(self.clock)
+        late = (stopwatch.began_s - job.arrival_s) * 1e3 > self.config.watch_deadline_ms
+        self._unevaluated += job.skipped
+        if late or not self.config.watch:
+            self._unevaluated += 1
+            self._see(stopwatch)
+            return None
+        due_s = job.arrival_s + self.config.watch_deadline_ms / 1e3
+        glance, thought = self._think("", due_s, stopwatch)
+        alert = thought.draft.topic.removeprefix("alert:") if thought.draft.topic.startswith("alert:") else ""
+        credible = alert if thought.judgement.verdict != Verdict.ABSTAINED else ""
+        priority = self._gate(credible, self.clock.monotonic_s())
+        utterance = None
+        if priority is not None:
+            utterance = self._utterance(glance, thought, Kind.ALERT, priority, alert)
+        stopwatch.mark("trust")
+        return self._turn(glance, thought, utterance, stopwatch, job.arrival_s, self.config.watch_deadline_ms, "")
+
+    def answer(self, pending: Pending) -> Turn:
+        """Answer a request as well as its deadline allows."""
+        stopwatch = Stopwatch(self.clock)
+        request = pending.request
+        glance, thought = self._think(request.text, pending.due_s, stopwatch)
+        kind = Kind.REFUSED if thought.draft.topic == "refuse" else Kind.ANSWER
+        if thought.judgement.verdict == Verdict.ABSTAINED:
+            kind = Kind.UNSURE
+        utterance = self._utterance(glance, thought, kind, Priority.NORMAL, thought.draft.topic)
+        utterance = replace(utterance, request_id=request.id, final=True)
+        stopwatch.mark("trust")
+        return self._turn(glance, thought, utterance, stopwatch, pending.start_s, request.deadline_ms, request.id)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _see(self, stopwatch: Stopwatch) -> Glance:
+        """The newest observation, encoded and remembered; a glance of a moment ago is reused."""
+        if self._epoch != self.inbox.epoch:
+            self._begin_anew()
+        now_s = self.clock.monotonic_s()
+        if self._glance is None or now_s - self._glance.at_s > PERCEPT_REUSE_S:
+            observation, frame_id = self.inbox.observation()
+            self._glance = Glance(observation, self.engine.encode(observation), frame_id, now_s)
+            self.history.add(observation.stamp_ns, self._glance.percept.summary)
+        stopwatch.mark("encode")
+        return self._glance
+
+    def _begin_anew(self) -> None:
+        self._epoch = self.inbox.epoch
+        self._glance = None
+        self.history.clear()
+        self._gate.clear()
+
+    def _think(self, text: str, due_s: float, stopwatch: Stopwatch) -> tuple[Glance, Thought]:
+        glance = self._see(stopwatch)
+        past = self.history.recall(glance.observation.stamp_ns)
+        cache = self.engine.prefill(past, glance.percept, text, self._style())
+        stopwatch.mark("prefill")
+        draft, reason = self._best(drafts(self.engine, cache, self.config.max_passes), due_s)
+        stopwatch.mark("draft")
+        pooled = None if glance.observation.image is None else glance.percept.pooled
+        topic = draft.topic
+        judgement = self._judge(draft.confidence, pooled, about_scene=topic not in VEHICLE_TOPICS)
+        return glance, Thought(draft, judgement, reason)
+
+    def _best(self, passes: Iterator[Draft], due_s: float) -> tuple[Draft, str]:
+        """The last draft before the time is up; the first one always counts (imprecise computation)."""
+        began_s = self.clock.monotonic_s()
+        draft = next(passes)
+        while True:
+            now_s = self.clock.monotonic_s()
+            pass_s = self._pace.update(now_s - began_s)
+            began_s = now_s
+            if draft.done:
+                return draft, "settled"
+            if now_s + pass_s > due_s - self.config.reserve_ms / 1e3:
+                return draft, "no time for another pass"
+            better = next(passes, None)
+            if better is None:
+                return draft, "most passes made"
+            draft = better
+
+    def _style(self) -> int:
+        return self.config.style or self._random.randint(1, STYLES)
+
+    def _utterance(self, glance: Glance, thought: Thought, kind: Kind, priority: Priority, topic: str) -> Utterance:
+        self._count += 1
+        lasts_s = self.config.alert_expires_s if kind == Kind.ALERT else self.config.answer_expires_s
+        return Utterance(
+            stamp_ns=glance.observation.stamp_ns,
+            id=f"u{self._count}",
+            text=self._words(glance, thought, kind, topic),
+            kind=kind,
+            priority=priority,
+            topic=topic,
+            confidence=thought.judgement.confidence,
+            expires_ns=self.clock.now_ns() + round(lasts_s * 1e9),
+            frame_id=glance.frame_id,
+        )
+
+    def _words(self, glance: Glance, thought: Thought, kind: Kind, topic: str) -> str:
+        if kind == Kind.UNSURE:
+            return unsure(topic)
+        text = fill(thought.draft.text, glance.observation.state)
+        return hedged(text) if thought.judgement.verdict == Verdict.HEDGED else text
+
+    def _turn(
+        self,
+        glance: Glance,
+        thought: Thought,
+        utterance: Utterance | None,
+        stopwatch: Stopwatch,
+        start_s: float,
+        deadline_ms: float,
+        request_id: str,
+    ) -> Turn:
+        total_ms = (self.clock.monotonic_s() - start_s) * 1e3
+        stamp_ns, frame_id = glance.observation.stamp_ns, glance.frame_id
+        dropped, self._unevaluated = self._unevaluated, 0
+        ages = self.inbox.ages_ms()
+        latency = LatencyReport(
+            stamp_ns=stamp_ns,
+            request_id=request_id,
+            deadline_ms=deadline_ms,
+            total_ms=total_ms,
+            slack_ms=deadline_ms - total_ms,
+            deadline_met=total_ms <= deadline_ms,
+            queue_ms=(stopwatch.began_s - start_s) * 1e3,
+            **stopwatch.stages_ms(),
+            input_age_ms=self.inbox.input_age_ms(),
+            passes=thought.draft.passes,
+            dropped_frames=dropped,
+            plan=f"{self.config.rung}/diffusion passes<={self.config.max_passes}",
+            reason=thought.reason,
+            engine=self.engine.name,
+            frame_id=frame_id,
+        )
+        trust = TrustReport(
+            stamp_ns=stamp_ns,
+            request_id=request_id,
+            confidence=thought.judgement.confidence,
+            novelty=thought.judgement.novelty,
+            verdict=thought.judgement.verdict,
+            reasons=thought.judgement.reasons,
+            image_age_ms=ages["image"],
+            state_age_ms=ages["state"],
+            audio_age_ms=ages["audio"],
+            frame_id=frame_id,
+        )
+        return Turn(utterance, latency, trust, self.history.report(stamp_ns, frame_id), _scene(glance))
+
+
+def _scene(glance: Glance) -> SceneReport:
+    facts = glance.percept.facts
+    return SceneReport(
+        stamp_ns=glance.observation.stamp_ns,
+        names=tuple(facts),
+        values=tuple(value for value, _ in facts.values()),
+        probabilities=tuple(probability for _, probability in facts.values()),
+        frame_id=glance.frame_id,
+    )

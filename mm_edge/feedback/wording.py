@@ -1,0 +1,33 @@
+"""Wording of doubt: the same sentence with a hedge, and the honest "not sure".
+
+Knows nothing about where sentences come from.
+"""
+
+from __future__ import annotations
+
+NOUNS = {
+    "light": "the traffic light",
+    "limit": "the speed limit",
+    "lead": "the vehicle ahead",
+    "pedestrian": "pedestrians",
+    "weather": "the weather",
+    "daylight": "the light outside",
+    "road": "the road",
+    "siren": "sirens",
+    "ahead": "what is ahead",
+    "speed": "the speed",
+    "energy": "the charge",
+    "range": "the range",
+}
+NOT_SURE_YET = "I am not sure yet."
+
+
+def hedged(sentence: str) -> str:
+    """ "The light is red." -> "I think the light is red." """
+    return f"I think {sentence[:1].lower()}{sentence[1:]}" if sentence and not sentence.startswith("I ") else sentence
+
+
+def unsure(topic: str) -> str:
+    """What to say instead of an answer that is not good enough."""
+    noun = NOUNS.get(topic.removeprefix("alert:"))
+    return f"I am not sure about {noun}." if noun else "I am not sure."

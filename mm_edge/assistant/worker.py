@@ -1,0 +1,195 @@
+"""The thread that owns the session, and the one that watches the deadlines.
+
+The worker takes jobs from the inbox and publishes what comes of them. The guard sends an honest "not sure yet" when a
+deadline comes before the answer, also when the worker hangs. Lock order: inbox, then guard, then a request's claim.
+Knows nothing about ROS; `publish` takes the core's dataclasses.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from mm_edge.assistant.clock import Clock
+from mm_edge.assistant.config import AssistantConfig
+from mm_edge.assistant.inbox import Inbox, Look, Pending
+from mm_edge.assistant.request import Request
+from mm_edge.assistant.session import Session, Turn
+from mm_edge.compute.latency import LatencyReport
+from mm_edge.feedback.progress import progress
+from mm_edge.feedback.utterance import Kind, Priority, Utterance
+from mm_edge.feedback.wording import NOT_SURE_YET
+
+Publish = Callable[[Any], None]
+JOIN_S = 5.0
+"""How long `stop` waits for a pass to end."""
+
+
+class DeadlineGuard:
+    """Says the final word for a request when its deadline is `reserve` away and the worker has not."""
+
+    def __init__(self, config: AssistantConfig, clock: Clock, publish: Publish) -> None:
+        self._config = config
+        self._clock = clock
+        self._publish = publish
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[float, int, Pending]] = []
+        self._order = itertools.count()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="deadline_guard", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give every request that still waits its final word, then end."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(JOIN_S)
+
+    def watch(self, pending: Pending) -> None:
+        """Half of the reserve is left for publishing."""
+        moment_s = pending.due_s - self._config.reserve_ms / 2e3
+        with self._changed:
+            heapq.heappush(self._waiting, (moment_s, next(self._order), pending))
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while (pending := self._next()) is not None:
+            if pending.claim():
+                for output in not_sure_yet(pending, self._clock):
+                    self._publish(output)
+
+    def _next(self) -> Pending | None:
+        with self._changed:
+            while True:
+                left_s = self._waiting[0][0] - self._clock.monotonic_s() if self._waiting else None
+                if self._waiting and (self._closed or (left_s is not None and left_s <= 0)):
+                    return heapq.heappop(self._waiting)[2]
+                if self._closed:
+                    return None
+                self._changed.wait(left_s)
+
+
+class Worker:
+    """Runs a session on a thread of its own until `stop`."""
+
+    def __init__(self, session: Session, publish: Publish) -> None:
+        self._session = session
+        self._inbox = session.inbox
+        self._clock = session.clock
+        self._publish = publish
+        self._guard = DeadlineGuard(session.config, session.clock, publish)
+        self._busy_since_s: float | None = None
+        self._thread = threading.Thread(target=self._run, name="model_worker", daemon=True)
+
+    def start(self) -> None:
+        self._guard.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the turn in progress; requests that still wait get their final word."""
+        self._inbox.close()
+        self._thread.join(JOIN_S)
+        self._guard.stop()
+
+    def submit(self, request: Request) -> None:
+        """Queue a request; it gets exactly one final utterance, by its deadline."""
+        pending = self._inbox.put_request(request)
+        if pending is None:
+            self._publish(refused(request.id, "Too many requests are waiting.", self._clock))
+        else:
+            self._guard.watch(pending)
+
+    @property
+    def busy_s(self) -> float:
+        """How long the turn in progress has been running; 0 when there is none."""
+        since_s = self._busy_since_s
+        return 0.0 if since_s is None else self._clock.monotonic_s() - since_s
+
+    def _run(self) -> None:
+        while (job := self._inbox.next_job()) is not None:
+            self._busy_since_s = self._clock.monotonic_s()
+            try:
+                self._do(job)
+            except Exception as error:
+                self._inbox.faults.add("turn_failed", f"{type(error).__name__}: {error}", self._clock.monotonic_s())
+            finally:
+                self._busy_since_s = None
+
+    def _do(self, job: Pending | Look | Any) -> None:
+        for output in perform(self._session, job):
+            self._publish(output)
+
+
+def perform(session: Session, job: Pending | Look | Any) -> list[Any]:
+    """Everything to publish for one job, in order: the utterance first."""
+    if isinstance(job, Look):
+        turn = session.look(job)
+        return [] if turn is None else outputs(turn)
+    if isinstance(job, Pending):
+        return _reply(session, job)
+    sentence = progress(job, session.clock)
+    return [] if sentence is None else [sentence]
+
+
+def _reply(session: Session, pending: Pending) -> list[Any]:
+    turn = session.answer(pending)
+    if pending.claim():
+        return outputs(turn)
+    useful = turn.utterance is not None and turn.utterance.kind == Kind.ANSWER and session.config.follow_up
+    if turn.utterance is not None and useful:
+        return outputs(replace(turn, utterance=replace(turn.utterance, kind=Kind.FOLLOW_UP, final=False)))
+    return outputs(replace(turn, utterance=None))
+
+
+def outputs(turn: Turn) -> list[Any]:
+    reports = [turn.latency, turn.trust, turn.memory, turn.scene]
+    return reports if turn.utterance is None else [turn.utterance, *reports]
+
+
+def not_sure_yet(pending: Pending, clock: Clock) -> list[Any]:
+    """The final word for a request whose answer is not there yet, and its report."""
+    request, now_s = pending.request, clock.monotonic_s()
+    total_ms = (now_s - pending.start_s) * 1e3
+    utterance = Utterance(
+        stamp_ns=clock.now_ns(),
+        id=f"{request.id}/not-yet",
+        text=NOT_SURE_YET,
+        kind=Kind.UNSURE,
+        priority=Priority.NORMAL,
+        request_id=request.id,
+        final=True,
+        confidence=0.0,
+    )
+    report = LatencyReport(
+        stamp_ns=utterance.stamp_ns,
+        request_id=request.id,
+        deadline_ms=request.deadline_ms,
+        total_ms=total_ms,
+        slack_ms=request.deadline_ms - total_ms,
+        deadline_met=total_ms <= request.deadline_ms,
+        queue_ms=total_ms,
+        plan="none",
+        reason="the deadline came before the answer",
+    )
+    return [utterance, report]
+
+
+def refused(request_id: str, why: str, clock: Clock) -> Utterance:
+    """The final word for a request that cannot be served."""
+    return Utterance(
+        stamp_ns=clock.now_ns(),
+        id=f"{request_id}/refused",
+        text=why,
+        kind=Kind.REFUSED,
+        priority=Priority.NORMAL,
+        request_id=request_id,
+        final=True,
+        confidence=1.0,
+    )

@@ -160,7 +160,8 @@ def resample(samples: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[
 def request(message: Any, default_deadline_ms: float, now_ns: int, name: str) -> Request:
     """mm_edge/AssistRequest -> Request.
 
-    An unset stamp means now, an empty id becomes `name`, a zero deadline the default. Raises SensorError("bad_request", ...) when the text is empty or too long, or the deadline or stakes are impossible.
+    An unset stamp means now, an empty id becomes `name`, a zero deadline the default. Raises SensorError("bad_request",
+    ...) when the text is empty or too long, or the deadline or stakes are impossible.
     """
     text, deadline_ms = str(message.text).strip(), float(message.deadline_ms)
     if not text:

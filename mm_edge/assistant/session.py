@@ -94,8 +94,8 @@ class Session:
 
     def look(self, job: Look) -> Turn | None:
         """Evaluate the newest input unasked; None when it came too late and only entered the history."""
-        stopwatch = Stopwatch(self.clock)
-        late = (stopwatch.began_s - job.arrival_s) * 1e3 > self.config.watch_deadline_ms
+        began_s, stopwatch = self.clock.monotonic_s(), Stopwatch()
+        late = (began_s - job.arrival_s) * 1e3 > self.config.watch_deadline_ms
         self._unevaluated += job.skipped
         if late or not self.config.watch:
             self._unevaluated += 1
@@ -110,11 +110,12 @@ class Session:
         if priority is not None:
             utterance = self._utterance(glance, thought, Kind.ALERT, priority, alert)
         stopwatch.mark("trust")
-        return self._turn(glance, thought, utterance, stopwatch, job.arrival_s, self.config.watch_deadline_ms, "")
+        queue_ms = (began_s - job.arrival_s) * 1e3
+        return self._turn(glance, thought, utterance, stopwatch, queue_ms, self.config.watch_deadline_ms, "")
 
     def answer(self, pending: Pending) -> Turn:
         """Answer a request as well as its deadline allows."""
-        stopwatch = Stopwatch(self.clock)
+        began_s, stopwatch = self.clock.monotonic_s(), Stopwatch()
         request = pending.request
         glance, thought = self._think(request.text, pending.due_s, stopwatch)
         kind = Kind.REFUSED if thought.draft.topic == "refuse" else Kind.ANSWER
@@ -123,7 +124,8 @@ class Session:
         utterance = self._utterance(glance, thought, kind, Priority.NORMAL, thought.draft.topic)
         utterance = replace(utterance, request_id=request.id, final=True)
         stopwatch.mark("trust")
-        return self._turn(glance, thought, utterance, stopwatch, pending.start_s, request.deadline_ms, request.id)
+        queue_ms = (began_s - pending.start_s) * 1e3
+        return self._turn(glance, thought, utterance, stopwatch, queue_ms, request.deadline_ms, request.id)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -204,11 +206,11 @@ class Session:
         thought: Thought,
         utterance: Utterance | None,
         stopwatch: Stopwatch,
-        start_s: float,
+        queue_ms: float,
         deadline_ms: float,
         request_id: str,
     ) -> Turn:
-        total_ms = (self.clock.monotonic_s() - start_s) * 1e3
+        total_ms = queue_ms + stopwatch.total_ms()
         stamp_ns, frame_id = glance.observation.stamp_ns, glance.frame_id
         dropped, self._unevaluated = self._unevaluated, 0
         ages = self.inbox.ages_ms()
@@ -219,7 +221,7 @@ class Session:
             total_ms=total_ms,
             slack_ms=deadline_ms - total_ms,
             deadline_met=total_ms <= deadline_ms,
-            queue_ms=(stopwatch.began_s - start_s) * 1e3,
+            queue_ms=queue_ms,
             **stopwatch.stages_ms(),
             input_age_ms=self.inbox.input_age_ms(),
             passes=thought.draft.passes,

@@ -16,7 +16,7 @@ from typing import Any
 
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.assistant.inbox import Inbox, Look, Pending
+from mm_edge.assistant.inbox import Look, Pending
 from mm_edge.assistant.request import Request
 from mm_edge.assistant.session import Session, Turn
 from mm_edge.compute.latency import LatencyReport
@@ -25,6 +25,7 @@ from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.wording import NOT_SURE_YET
 
 Publish = Callable[[Any], None]
+TOO_MANY = "Too many requests are waiting."
 JOIN_S = 5.0
 """How long `stop` waits for a pass to end."""
 
@@ -102,9 +103,13 @@ class Worker:
         """Queue a request; it gets exactly one final utterance, by its deadline."""
         pending = self._inbox.put_request(request)
         if pending is None:
-            self._publish(refused(request.id, "Too many requests are waiting.", self._clock))
+            self.refuse(request.id, TOO_MANY)
         else:
             self._guard.watch(pending)
+
+    def refuse(self, request_id: str, why: str) -> None:
+        """Give the final word for a request that cannot be served."""
+        self._publish(refused(request_id, why, self._clock))
 
     @property
     def busy_s(self) -> float:

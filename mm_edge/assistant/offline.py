@@ -1,0 +1,54 @@
+"""A recording through the assistant as fast as it goes, by the recording's own clock, without ROS.
+
+Every job is done at the moment it comes up, so what is said depends only on the recording, the configuration and the
+weights: two runs say the same. Only the measured durations in the reports differ. Knows nothing about bag formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mm_edge.assistant.clock import ManualClock
+from mm_edge.assistant.config import AssistantConfig
+from mm_edge.assistant.inbox import Inbox
+from mm_edge.assistant.intake import Intake
+from mm_edge.assistant.request import Request
+from mm_edge.assistant.session import Session
+from mm_edge.assistant.worker import TOO_MANY, perform, refused
+from mm_edge.engine.base import Engine
+from mm_edge.trust.constants import TrustConstants
+
+
+class OfflineAssistant:
+    """The assistant on a clock that the caller moves. `faults` of its inbox tell what was wrong with the recording."""
+
+    def __init__(self, config: AssistantConfig, engine: Engine, constants: TrustConstants) -> None:
+        self.clock = ManualClock()
+        self.inbox = Inbox(config, self.clock)
+        self._session = Session(config, engine, constants, self.inbox, self.clock)
+        self._intake = Intake(self.inbox, self._submit, self._refuse)
+        self._said: list[Any] = []
+
+    def receive(self, topic: str, message: Any, stamp_ns: int) -> list[Any]:
+        """Take in one message of intake.TOPICS, received at `stamp_ns`; returns the outputs it led to, in order."""
+        self.clock.set(max(stamp_ns, self.clock.now_ns()))
+        self._intake.receive(topic, message)
+        while (job := self.inbox.next_job(timeout_s=0.0)) is not None:
+            self._said += perform(self._session, job)
+        said, self._said = self._said, []
+        return said
+
+    def _submit(self, request: Request) -> None:
+        if self.inbox.put_request(request) is None:
+            self._refuse(request.id, TOO_MANY)
+
+    def _refuse(self, request_id: str, why: str) -> None:
+        self._said.append(refused(request_id, why, self.clock))
+
+
+def replay(assistant: OfflineAssistant, messages: Iterable[tuple[str, Any, int]]) -> Iterator[tuple[int, Any]]:
+    """(topic, message, received at in ns) in order of time -> (said at in ns, output)."""
+    for topic, message, stamp_ns in messages:
+        for output in assistant.receive(topic, message, stamp_ns):
+            yield stamp_ns, output

@@ -1,7 +1,7 @@
 """One drive: roads, traffic and the vehicle's own motion over time, all from one integer seed.
 
-Everything is a function of time, so that any instant can be asked for in any order. Knows nothing about pictures' pixels,
-sentences or ROS.
+Everything is a function of time, so that any instant can be asked for in any order. Knows nothing about pixels, sentences
+or ROS.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Drive:
         self._gear_still = int(rng.choice([1, 3, 4]))
         self._look = int(rng.integers(2**31))
 
-    # -- what is true ---------------------------------------------------------------------------------------------------
+    # -- what is true --------------------------------------------------------------------------------------------------
 
     def truth(self, t_s: float) -> dict[str, str]:
         """The value of every fact of schema.SCENE_FACTS at `t_s`, whether or not a sensor shows it."""
@@ -130,7 +130,7 @@ class Drive:
     def gap_m(self, t_s: float) -> float:
         return float(self._gap_m[self._index(t_s)])
 
-    # -- what is sensed -------------------------------------------------------------------------------------------------
+    # -- what is sensed ------------------------------------------------------------------------------------------------
 
     def observation(self, t_s: float, height: int = 96) -> Observation:
         """What the sensors show at `t_s`. The picture is [height, height * 5 / 3, 3]."""
@@ -188,7 +188,7 @@ class Drive:
             frame=round(t_s * 1e3),
         )
 
-    # -- inside ---------------------------------------------------------------------------------------------------------
+    # -- inside --------------------------------------------------------------------------------------------------------
 
     @cached_property
     def _distance_m(self) -> np.ndarray:

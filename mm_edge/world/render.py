@@ -86,7 +86,7 @@ class _Painter:
         right, bottom = self.at(side_m + wide_m / 2, up_m, ahead_m)
         cv2.rectangle(self.picture, (left, top), (max(left, right), max(top, bottom)), _rgb(colour), -1)
 
-    # -- the still parts ------------------------------------------------------------------------------------------------
+    # -- the still parts -----------------------------------------------------------------------------------------------
 
     def _ground(self) -> None:
         look, scene = self.look, self.scene
@@ -134,7 +134,7 @@ class _Painter:
                 radius = max(1, round(1.9 * sizes[i] * self.focal / ahead_m[i]))
                 cv2.circle(self.picture, middle, radius, _rgb(np.array((58, 98, 52)) + shades[i]), -1, cv2.LINE_AA)
 
-    # -- what matters ---------------------------------------------------------------------------------------------------
+    # -- what matters --------------------------------------------------------------------------------------------------
 
     def _things(self) -> list[tuple[float, Callable[[], None]]]:
         scene = self.scene
@@ -217,7 +217,7 @@ class _Painter:
     def _disc(self, middle: tuple[int, int], radius: float, colour: Iterable[float]) -> None:
         cv2.circle(self.picture, middle, max(1, round(radius)), _rgb(colour), -1, cv2.LINE_AA)
 
-    # -- light and weather ----------------------------------------------------------------------------------------------
+    # -- light and weather ---------------------------------------------------------------------------------------------
 
     def _air(self) -> None:
         scene = self.scene

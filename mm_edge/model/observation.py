@@ -38,7 +38,7 @@ class Observation:
     """Everything sensed up to `stamp_ns`.
 
     image: uint8 [H, W, 3], RGB, any size; None when no camera frame is fresh enough.
-    audio: float32 [N], mono at AUDIO_RATE_HZ in [-1, 1], the newest AUDIO_WINDOW_S seconds; None when there is no sound.
+    audio: float32 [N], mono at AUDIO_RATE_HZ in [-1, 1], the newest AUDIO_WINDOW_S seconds; None without a microphone.
     """
 
     stamp_ns: int

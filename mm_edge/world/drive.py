@@ -1,7 +1,7 @@
 """One drive: roads, traffic and the vehicle's own motion over time, all from one integer seed.
 
-Everything is a function of time, so that any instant can be asked for in any order. Knows nothing about pixels, sentences
-or ROS.
+Everything is a function of time, so that any instant can be asked for in any order. Knows nothing about pixels,
+sentences or ROS.
 """
 
 from __future__ import annotations

@@ -1,0 +1,47 @@
+"""Weights on disk: one safetensors file that also says how to build the network and its vocabulary.
+
+Knows nothing about training or where the network will run.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.model.tokenizer import Tokenizer
+
+FORMAT = "mm_edge/1"
+
+
+class CheckpointError(Exception):
+    """The file is missing, damaged, or of another program."""
+
+
+def save(path: Path, weights: dict[str, Tensor], config: NetworkConfig, tokenizer: Tokenizer) -> None:
+    """Write `path` in one go: a reader sees the old file or the whole new one."""
+    metadata = {"format": FORMAT, "config": json.dumps(asdict(config)), "words": json.dumps(tokenizer.words)}
+    part = path.with_suffix(".part")
+    save_file({name: tensor.detach().contiguous() for name, tensor in weights.items()}, part, metadata)
+    part.replace(path)
+
+
+def load(path: Path) -> tuple[Network, Tokenizer]:
+    """The network, ready to run, and its tokenizer. Raises CheckpointError."""
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if metadata.get("format") != FORMAT:
+            raise CheckpointError(f"{path}: format {metadata.get('format')!r}, expected {FORMAT!r}")
+        tokenizer = Tokenizer(json.loads(metadata["words"]))
+        network = Network(NetworkConfig(**json.loads(metadata["config"])))
+        network.load_state_dict(weights)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return network.eval().requires_grad_(False), tokenizer

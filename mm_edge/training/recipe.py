@@ -1,0 +1,34 @@
+"""What one training run is made of, and which seeds it may touch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TRAINING_SEEDS = 1_000_000
+"""Drives with seeds below this are for training."""
+TUNING_SEED = 1_000_000
+"""From here on, up to 2,000,000: for tuning and for calibration."""
+
+
+class Recipe(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    out: Path = Field(Path("out/train"), description="Folder of the log, the curve and the checkpoints.")
+    steps: int = Field(1700, ge=1, description="Updates of the weights.")
+    processes: int = Field(2, ge=1, le=64, description="Single-threaded processes that share every step.")
+    drives: int = Field(5, ge=1, description="Drives per process and step.")
+    rate: float = Field(2e-3, gt=0, description="Highest learning rate.")
+    warmup: int = Field(100, ge=0, description="Steps until the highest learning rate.")
+    decay: float = Field(0.02, ge=0, description="Weight decay.")
+    average: float = Field(0.995, ge=0, lt=1, description="Forgetting factor of the averaged weights that are kept.")
+    seed: int = Field(0, ge=0, description="Seed of the initial weights and the masks.")
+    save_every: int = Field(100, ge=1, description="Steps between checkpoints.")
+
+    def first_seed(self, step: int, process: int) -> int:
+        """The first drive of a process's batch. Raises ValueError when the training seeds are used up."""
+        seed = (step * self.processes + process) * self.drives
+        if seed + self.drives > TRAINING_SEEDS:
+            raise ValueError(f"{self.steps} steps need more than {TRAINING_SEEDS} drives")
+        return seed

@@ -1,0 +1,171 @@
+"""One training run: data-parallel steps over generated drives, a log, checkpoints to resume from, averaged weights.
+
+Several single-threaded processes share every step, which is faster on a few cores than several threads in one. Knows
+nothing about evaluation.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from rich.progress import Progress, TextColumn
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mm_edge.model.checkpoint import save
+from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.model.tokenizer import Tokenizer
+from mm_edge.training.batches import BatchShape, batch
+from mm_edge.training.losses import losses
+from mm_edge.training.recipe import Recipe
+from mm_edge.world.grammar import vocabulary
+from mm_edge.world.questions import ASKED
+
+CLIP_NORM = 1.0
+
+
+def words() -> list[str]:
+    """All whole words that the tokenizer knows."""
+    asked = {word for wordings in ASKED.values() for wording in wordings for word in wording.split()}
+    return sorted(asked | set(vocabulary()))
+
+
+class Trainer:
+    """One process's part of a run. `process` 0 writes; the others only compute."""
+
+    def __init__(self, recipe: Recipe, process: int) -> None:
+        torch.set_num_threads(1)
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.process = recipe, process
+        self.tokenizer = Tokenizer(words())
+        self.config = NetworkConfig(len(self.tokenizer))
+        self.network = Network(self.config).to(memory_format=torch.channels_last)
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": recipe.decay}, {"params": others, "weight_decay": 0.0}],
+            lr=recipe.rate,
+            betas=(0.9, 0.98),
+        )
+        self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        self.masks = torch.Generator()
+        self.step = 0
+        self._resume()
+
+    def run(self) -> None:
+        """Train to the end of the recipe, from the last checkpoint on."""
+        self.network.train()
+        log = None if self.process else _Log(self.recipe.out / "log.csv", self.step, self.recipe.steps)
+        for step in range(self.step, self.recipe.steps):
+            parts = self._update(step)
+            self.step = step + 1
+            if log is not None:
+                log.add(self.step, parts)
+                if self.step % self.recipe.save_every == 0 or self.step == self.recipe.steps:
+                    self._save()
+        if log is not None:
+            log.close()
+
+    def _update(self, step: int) -> dict[str, float]:
+        recipe = self.recipe
+        first = recipe.first_seed(step, self.process)
+        data = batch(first, BatchShape(drives=recipe.drives), self.config, self.tokenizer)
+        self.masks.manual_seed(first + recipe.seed * 1_000_003)
+        loss = losses(self.network, data, self.masks)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()
+        _share_gradients(self.network)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, step)
+        self.optimizer.step()
+        keep = min(recipe.average, (step + 1) / (step + 10))
+        for name, tensor in self.network.state_dict().items():
+            if tensor.is_floating_point():
+                self.averaged[name].lerp_(tensor, 1 - keep)
+            else:
+                self.averaged[name].copy_(tensor)
+        return loss.parts
+
+    def _save(self) -> None:
+        out = self.recipe.out
+        save(out / "weights.safetensors", self.averaged, self.config, self.tokenizer)
+        state = dict(_prefixed("averaged", self.averaged)) | dict(_prefixed("network", self.network.state_dict()))
+        for index, parameter in enumerate(self._parameters()):
+            state |= dict(_prefixed(f"optimizer.{index}", self.optimizer.state[parameter]))
+        part = out / "resume.part"
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, part, {"step": str(self.step)})
+        part.replace(out / "resume.safetensors")
+
+    def _resume(self) -> None:
+        path = self.recipe.out / "resume.safetensors"
+        if not path.exists():
+            return
+        state = load_file(path)
+        self.network.load_state_dict(_stripped("network", state))
+        self.averaged = _stripped("averaged", state)
+        for index, parameter in enumerate(self._parameters()):
+            self.optimizer.state[parameter] = _stripped(f"optimizer.{index}", state)
+        self.step = int(self.optimizer.state[next(self._parameters())]["step"])
+
+    def _parameters(self) -> Iterator[Tensor]:
+        return (parameter for group in self.optimizer.param_groups for parameter in group["params"])
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """A linear rise, then a cosine down to nothing."""
+    if step < recipe.warmup:
+        return recipe.rate * (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return recipe.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _share_gradients(network: Network) -> None:
+    if not dist.is_initialized():
+        return
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    place = 0
+    for gradient in gradients:
+        gradient.copy_(flat[place : place + gradient.numel()].view_as(gradient))
+        place += gradient.numel()
+
+
+def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    return ((f"{prefix}.{name}", tensor) for name, tensor in tensors.items())
+
+
+def _stripped(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) + 1 :]: t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+class _Log:
+    """A CSV file, one row per step, and a progress bar."""
+
+    def __init__(self, path: Path, step: int, steps: int) -> None:
+        self._file = path.open("a" if step else "w", newline="")
+        self._writer = csv.writer(self._file)
+        self._began_s = time.monotonic()
+        self._progress = Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}"))
+        self._progress.start()
+        self._task = self._progress.add_task("training", total=steps, completed=step, loss=math.nan)
+
+    def add(self, step: int, parts: dict[str, float]) -> None:
+        if self._file.tell() == 0:
+            self._writer.writerow(["step", "seconds", *parts])
+        seconds = time.monotonic() - self._began_s
+        self._writer.writerow([step, f"{seconds:.1f}", *(f"{value:.4f}" for value in parts.values())])
+        self._file.flush()
+        self._progress.update(self._task, completed=step, loss=parts["answer"])
+
+    def close(self) -> None:
+        self._progress.stop()
+        self._file.close()

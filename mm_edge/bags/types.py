@@ -22,3 +22,7 @@ def typestore() -> Typestore:
         ours.update(get_types_from_msg(path.read_text(encoding="utf-8"), f"{PACKAGE}/msg/{path.stem}"))
     store.register(ours)
     return store
+
+
+class BagError(Exception):
+    """A recording or a topic map that cannot be used; the message says why, in one line."""

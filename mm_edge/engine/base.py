@@ -51,6 +51,7 @@ class Engine(Protocol):
     name: str
     history_slots: int
     tokenizer: Tokenizer
+    answer_length: int
 
     def encode(self, observation: Observation) -> Percept: ...
 

@@ -1,0 +1,1 @@
+"""From context to sentence in few passes."""

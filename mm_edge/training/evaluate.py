@@ -1,0 +1,72 @@
+"""How often the model's sentences state the right facts, on drives that it was not trained on.
+
+Goes the way of a session (summaries every half second, one turn at a time) without its clocks and thresholds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mm_edge.engine.base import Engine
+from mm_edge.generation.diffusion import Draft, drafts
+from mm_edge.training.batches import SPACING_S
+from mm_edge.world.drive import Drive
+from mm_edge.world.grammar import parse
+from mm_edge.world.questions import FAMILIES, Question, ask, right
+
+DURATION_S = 14.0
+TURNS = 6
+"""Questions per drive."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One turn. pooled: the novelty feature of its frame, None without a camera."""
+
+    question: Question
+    sentence: str
+    right: bool
+    grammatical: bool
+    confidence: float
+    passes: int
+    pooled: NDArray[np.float32] | None
+
+
+def outcomes(engine: Engine, first_seed: int, drives: int, max_passes: int = 4) -> Iterator[Outcome]:
+    """TURNS questions on each of `drives` drives from `first_seed` on, families in turn."""
+    for seed in range(first_seed, first_seed + drives):
+        rng = np.random.default_rng([seed, 11])
+        drive = Drive(seed, DURATION_S)
+        for turn in range(TURNS):
+            family = FAMILIES[(seed * TURNS + turn) % len(FAMILIES)]
+            t_s = rng.uniform(4.6, DURATION_S - 0.5)
+            yield evaluate(engine, drive, t_s, ask(drive, t_s, rng, family), int(rng.integers(1, 9)), max_passes)
+
+
+def evaluate(engine: Engine, drive: Drive, t_s: float, question: Question, style: int, max_passes: int) -> Outcome:
+    past = [
+        engine.encode(drive.observation(t_s - age * SPACING_S)).summary for age in range(engine.history_slots, 0, -1)
+    ]
+    percept = engine.encode(drive.observation(t_s))
+    cache = engine.prefill(torch.stack(past), percept, question.text, style)
+    *_, draft = drafts(engine, cache, max_passes)
+    sentence = said(draft)
+    return Outcome(
+        question,
+        sentence,
+        right(sentence, question),
+        parse(sentence) is not None,
+        draft.confidence,
+        draft.passes,
+        percept.pooled if drive.sees(t_s) else None,
+    )
+
+
+def said(draft: Draft) -> str:
+    """The draft as the grammar writes it."""
+    return f"<{draft.topic}> {draft.text}".strip()

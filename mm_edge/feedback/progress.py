@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mm_edge.assistant.clock import Clock
-from mm_edge.assistant.sensors import stamp_ns
+from mm_edge.feedback.clock import Clock
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
 
 STARTED, SUCCEEDED, FAILED, CANCELLED = range(4)
@@ -24,10 +23,11 @@ def progress(step: Any, clock: Clock) -> Utterance | None:
     text = sentence(step)
     if not text:
         return None
-    stamp = stamp_ns(step.header) or clock.now_ns()
+    stamp = step.header.stamp
+    stamp_ns = int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
     status = int(step.status)
     return Utterance(
-        stamp_ns=stamp,
+        stamp_ns=stamp_ns or clock.now_ns(),
         id=f"{step.task_id or 'task'}/{step.index}/{STATUS_NAMES[status]}",
         text=text,
         kind=Kind.PROGRESS,

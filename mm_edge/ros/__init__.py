@@ -1,7 +1,7 @@
 """rclpy for machines without ROS: the part of it that nodes use, on Cyclone DDS.
 
-`ensure_rclpy()` at an entry point makes `import rclpy`, `from sensor_msgs.msg import Image` and `from mm_edge.msg import
-Utterance` work: with the real ROS 2 where it is installed, else with this layer, which speaks the same protocol as
+`ensure_rclpy()` at an entry point makes `import rclpy`, `from sensor_msgs.msg import Image` and `from mm_edge.msg
+import Utterance` work: with the real ROS 2 where it is installed, else with this layer, which speaks the protocol of
 rmw_cyclonedds. Covered: init and shutdown, nodes, single- and multi-threaded executors, publishers, subscriptions, QoS
 and its events, timers, ROS time, parameters and their services, services and clients, lifecycle nodes, loggers and
 /rosout, the graph. Left out, with a clear error: actions, type description services, QoS overriding options, content
@@ -15,7 +15,8 @@ import importlib.util
 import sys
 
 MODULES = (
-    "callback_groups", "clock", "context", "duration", "event_handler", "exceptions", "executors", "lifecycle", "logging",
+    "callback_groups", "clock", "clock_type", "context", "duration", "event_handler", "exceptions", "executors",
+    "lifecycle", "logging",
     "node", "parameter", "publisher", "qos", "service", "client", "signals", "subscription", "task", "time", "timer",
 )  # fmt: skip
 

@@ -112,7 +112,7 @@ class Participant:
         try:
             count = check(c.read(reader, samples, infos, 1024, 1024))
             alive = [samples[i] for i in range(count) if infos[i].valid_data and infos[i].instance_state == 16]
-            found = [c.BuiltinEndpoint.from_address(sample) for sample in alive]
+            found = [c.BuiltinEndpoint.from_address(sample or 0) for sample in alive]
             names = [(e.topic_name.decode(), e.type_name.decode()) for e in found]
             c.return_loan(reader, samples, count)
         finally:
@@ -187,7 +187,7 @@ class Reader:
             count = check(c.take_cdr(self.handle, self._samples, min(most, TAKE), self._infos, c.ANY_STATE))
             return [sample for i in range(count) if (sample := self._sample(self._samples[i], self._infos[i]))]
 
-    def _sample(self, serdata: int, info: c.SampleInfo) -> Sample | None:
+    def _sample(self, serdata: int | None, info: c.SampleInfo) -> Sample | None:
         if not info.valid_data:
             c.serdata_unref(serdata)
             return None
@@ -210,7 +210,7 @@ class Reader:
         c.delete(self.handle)
 
 
-def _release(participant: Participant | None, reference: int, iovec: c.Iovec, serdata: int) -> None:
+def _release(participant: Participant | None, reference: int, iovec: c.Iovec, serdata: int | None) -> None:
     c.serdata_unref_bytes(reference, ct.byref(iovec))
     c.serdata_unref(serdata)
     if participant is not None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from rosbags.interfaces import Nodetype
@@ -41,7 +41,7 @@ class Message:
 
     __msgtype__ = ""
     _fields: tuple[tuple[str, Any], ...] = ()
-    _converters: dict[str, Any] = {}
+    _converters: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args:
@@ -91,12 +91,12 @@ def typestore() -> Any:
     return store
 
 
-def message_class(name: str) -> type[Message]:
+def message_class(name: str) -> Any:
     """The class of "pkg/msg/Name". Raises KeyError for an unknown type."""
     return _message_class(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _message_class(name: str) -> type[Message]:
     with _lock:
         constants, fields = typestore().fielddefs[name]
@@ -110,12 +110,12 @@ def _message_class(name: str) -> type[Message]:
         return built
 
 
-def service_class(name: str) -> type:
+def service_class(name: str) -> Any:
     """The class of "pkg/srv/Name", with Request and Response."""
     return _service_class(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _service_class(name: str) -> type:
     if name not in SERVICES:
         raise KeyError(name)
@@ -137,7 +137,7 @@ def deserialize(data: bytes | memoryview, name: str) -> Any:
         raise ValueError(f"not a {name}: {error}") from error
 
 
-@lru_cache(maxsize=None)
+@cache
 def _whole_class(name: str) -> None:
     """Build a class and those inside it, before the decoder caches which ones it makes."""
     message_class(name)
@@ -147,7 +147,7 @@ def _whole_class(name: str) -> None:
             _whole_class(inner[1])
 
 
-@lru_cache(maxsize=None)
+@cache
 def type_hash(name: str) -> str:
     """RIHS01 (REP-2011). rosidl counts `char` as uint8."""
     store = typestore()

@@ -1,4 +1,4 @@
-"""The C functions of Cyclone DDS that this layer calls, by ctypes: a call through it leaves Python's other threads running.
+"""The C functions of Cyclone DDS that this layer calls, by ctypes: other Python threads run on during a call.
 
 Works with the library of the `cyclonedds` wheel, and with one named by DDSC_LIB. Knows nothing about ROS.
 """
@@ -140,9 +140,7 @@ take_guard = _function(_QUICK, "dds_take_guardcondition", _ENTITY, _ENTITY, ct.P
 create_readcondition = _function(_FREE, "dds_create_readcondition", _ENTITY, _ENTITY, ct.c_uint32)
 waitset_attach = _function(_FREE, "dds_waitset_attach", _ENTITY, _ENTITY, _ENTITY, ct.c_ssize_t)
 waitset_detach = _function(_FREE, "dds_waitset_detach", _ENTITY, _ENTITY, _ENTITY)
-waitset_wait = _function(
-    _FREE, "dds_waitset_wait", _ENTITY, _ENTITY, ct.POINTER(ct.c_ssize_t), ct.c_size_t, ct.c_int64
-)
+waitset_wait = _function(_FREE, "dds_waitset_wait", _ENTITY, _ENTITY, ct.POINTER(ct.c_ssize_t), ct.c_size_t, ct.c_int64)
 set_status_mask = _function(_FREE, "dds_set_status_mask", _ENTITY, _ENTITY, ct.c_uint32)
 delete = _function(_FREE, "dds_delete", _ENTITY, _ENTITY)
 get_guid = _function(_FREE, "dds_get_guid", _ENTITY, _ENTITY, ct.c_char * 16)
@@ -164,9 +162,7 @@ take_cdr = _function(
     _FREE, "dds_takecdr", _ENTITY, _ENTITY, ct.POINTER(_PTR), ct.c_uint32, ct.POINTER(SampleInfo), ct.c_uint32
 )
 serdata_size = _function(_QUICK, "ddsi_serdata_size", ct.c_uint32, _PTR)
-serdata_ref = _function(
-    _QUICK, "ddsi_serdata_to_ser_ref", _PTR, _PTR, ct.c_size_t, ct.c_size_t, ct.POINTER(Iovec)
-)
+serdata_ref = _function(_QUICK, "ddsi_serdata_to_ser_ref", _PTR, _PTR, ct.c_size_t, ct.c_size_t, ct.POINTER(Iovec))
 serdata_unref_bytes = _function(_QUICK, "ddsi_serdata_to_ser_unref", None, _PTR, ct.POINTER(Iovec))
 serdata_unref = _function(_QUICK, "ddsi_serdata_unref", None, _PTR)
 read = _function(

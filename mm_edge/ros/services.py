@@ -1,5 +1,7 @@
-"""Definitions of the services that every node offers, which rosbags does not carry (rcl_interfaces, lifecycle_msgs), and
-of the plain ones of std_srvs. Text as in their .srv files: request, three dashes, response."""
+"""Definitions of services, which rosbags does not carry: rcl_interfaces, lifecycle_msgs and std_srvs.
+
+Text as in their .srv files: request, three dashes, response.
+"""
 
 from __future__ import annotations
 

@@ -21,18 +21,21 @@ setup(
     ]
     + [("share/mm_edge", ["package.xml"]), ("share/ament_index/resource_index/packages", ["resource/mm_edge"])],
     install_requires=[
+        "jinja2",
+        "matplotlib",
         "numpy",
-        "opencv-python",
+        "opencv-python-headless",  # the other one needs libGL, which a fresh machine lacks
         "psutil",
         "pydantic>=2",
         "pyyaml",
+        "rich",
         "rosbags>=0.10",
         "safetensors",
         "torch>=2.1",
+        "typer>=0.9",
     ],
     extras_require={
         "dds": ["cyclonedds>=11; platform_machine == 'x86_64'"],
-        "cli": ["jinja2", "matplotlib", "rich", "typer"],
         "speech": ["espeakng-loader"],  # GPL-3.0-or-later
         "test": ["hypothesis", "mypy", "pytest", "pytest-timeout", "ruff"],
     },

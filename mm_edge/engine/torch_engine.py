@@ -27,13 +27,13 @@ class TorchEngine:
         self.history_slots = network.config.history_slots
         self.answer_length = network.config.answer_length
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, observation: Observation) -> Percept:
         inputs = features([observation])
         encoded = self._network.encoder(inputs)
         return Percept(encoded.tokens[0], encoded.summary[0], encoded.pooled[0].numpy(), _sensed(encoded, inputs))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def prefill(self, history: Tensor | None, percept: Percept, text: str, style: int) -> KVCache:
         past = percept.summary.new_zeros(0, len(percept.summary)) if history is None else history
         request = torch.tensor([self.tokenizer.request(text, self._network.config.request_length)], dtype=torch.long)
@@ -42,7 +42,7 @@ class TorchEngine:
         k, v = (torch.stack([layer[part][0] for layer in layers]) for part in (0, 1))
         return KVCache(k, v, torch.zeros(k.shape[2]), k.shape[2])
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
         layers = [(k[None], v[None]) for k, v in zip(cache.k, cache.v, strict=True)]
         return self._network.answer(ids[None], layers, cache.bias[None, None, None])[0]

@@ -18,7 +18,7 @@ from mm_edge.model.schema import SCENE_FACTS
 from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.world.drive import Drive
 from mm_edge.world.grammar import write
-from mm_edge.world.questions import ASKED, Question, ask
+from mm_edge.world.questions import ASKED, WATCH, Question, ask
 
 SPACING_S = 0.5
 IGNORE = -100
@@ -66,7 +66,7 @@ def batch(first_seed: int, shape: BatchShape, config: NetworkConfig, tokenizer: 
         seen += [drive.observation(t_s, height) for t_s in moments]
         targets += [_facts(drive, t_s) for t_s in moments]
         gaps += [_gap(drive, t_s) for t_s in moments]
-        turns += [_turn(drive, moments, row * shape.moments, rng, index) for index in range(shape.turns)]
+        turns += [_turn(drive, moments, row * shape.moments, rng) for _ in range(shape.turns)]
     return Batch(
         observations=features(seen),
         facts={name: torch.tensor([target[name] for target in targets]) for name in SEEN_FACTS},
@@ -84,25 +84,22 @@ class Turn:
     motion: int
 
 
-def _turn(drive: Drive, moments: list[float], first: int, rng: np.random.Generator, index: int) -> Turn:
+def _turn(drive: Drive, moments: list[float], first: int, rng: np.random.Generator) -> Turn:
     moment = int(rng.integers(len(moments)))
     t_s = moments[moment]
-    family = _family(drive, t_s, rng, index)
+    family = _family(drive, t_s, rng)
     recalled = moment if rng.random() < 0.75 else int(rng.integers(moment + 1))
     motion = MOTIONS.index(drive.truth(t_s)["lead_motion"]) if drive.sees(t_s) and recalled >= 2 else IGNORE
     return Turn(ask(drive, t_s, rng, family), first + moment, recalled, int(rng.integers(1, STYLES + 1)), motion)
 
 
-HARD = ("light", "limit", "lead", "motion", "pedestrian", "ahead", "over", "watch")
-
-
-def _family(drive: Drive, t_s: float, rng: np.random.Generator, index: int) -> str:
-    """Half of the questions are about what is hard and, there, a lack of anything to tell is asked about less often."""
-    if index % 2:
-        return str(rng.choice(list(ASKED))) if rng.random() < 0.85 else "watch"
-    truth = drive.truth(t_s)
+def _family(drive: Drive, t_s: float, rng: np.random.Generator) -> str:
+    """All families, with more watch turns, and more questions about what is there than about what is not."""
+    truth, chance = drive.truth(t_s), rng.random()
     present = [name for name in ("light", "limit", "lead", "pedestrian") if truth[name] != "none"]
-    return str(rng.choice(present if present and rng.random() < 0.5 else HARD))
+    if chance < 0.12:
+        return WATCH
+    return str(rng.choice(present if present and chance < 0.35 else list(ASKED)))
 
 
 def _facts(drive: Drive, t_s: float) -> dict[str, int]:

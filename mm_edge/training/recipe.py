@@ -16,9 +16,10 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     out: Path = Field(Path("out/train"), description="Folder of the log, the curve and the checkpoints.")
-    steps: int = Field(1700, ge=1, description="Updates of the weights.")
+    steps: int = Field(2400, ge=1, description="Updates of the weights.")
     processes: int = Field(2, ge=1, le=64, description="Single-threaded processes that share every step.")
-    drives: int = Field(5, ge=1, description="Drives per process and step.")
+    drives: int = Field(4, ge=1, description="Drives per process and step.")
+    turns: int = Field(20, ge=1, description="Questions per drive.")
     rate: float = Field(2e-3, gt=0, description="Highest learning rate.")
     warmup: int = Field(100, ge=0, description="Steps until the highest learning rate.")
     decay: float = Field(0.02, ge=0, description="Weight decay.")

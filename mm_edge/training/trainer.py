@@ -75,7 +75,7 @@ class Trainer:
     def _update(self, step: int) -> dict[str, float]:
         recipe = self.recipe
         first = recipe.first_seed(step, self.process)
-        data = batch(first, BatchShape(drives=recipe.drives), self.config, self.tokenizer)
+        data = batch(first, BatchShape(drives=recipe.drives, turns=recipe.turns), self.config, self.tokenizer)
         self.masks.manual_seed(first + recipe.seed * 1_000_003)
         loss = losses(self.network, data, self.masks)
         self.optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,173 @@
+"""The command line: what can be said, and nothing of how it is done.
+
+Every command imports its room when it runs, so that `mm-edge --help` is quick and a missing part spoils only what needs
+it. What a user can mend is told in one line, with exit code 2.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mm_edge import __version__
+from mm_edge.errors import UserError
+
+FAILED, USER_ERROR = 1, 2
+UNITS_MS = {"ms": 1.0, "s": 1e3, "": 1.0}
+DEFAULT_BENCH_SEED = 1_500_000
+
+app = typer.Typer(
+    name="mm-edge",
+    help="Timely, trustworthy speech from a vehicle's or robot's sensors.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Out = Annotated[Path, typer.Option(help="Folder for the results; made when it is not there.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the generated drive.")]
+Seconds = Annotated[float, typer.Option("--seconds", min=1.0, max=3600.0, help="Length of the drive.")]
+View = Annotated[bool, typer.Option("--view/--no-view", help="Whether to show what happens, live, in the terminal.")]
+Json = Annotated[Path | None, typer.Option("--json", help="File for the figures.")]
+
+
+def milliseconds(text: str) -> float:
+    """ "500ms", "0.5s" or "500" -> 500.0; raises typer.BadParameter."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|)\s*", text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no duration; write for example 500ms or 2s")
+    return float(match[1]) * UNITS_MS[match[2]]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mm-edge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(out: Out = Path("out/demo"), seed: Seed = 1_500_000, seconds: Seconds = 60.0, view: View = True) -> None:
+    """Play a generated drive in real time through the running nodes; leaves a bag, the speech and a report."""
+    from mm_edge.demo import run
+
+    run(out=out, seed=seed, duration_s=seconds, view=view)
+
+
+@app.command()
+def replay(
+    bag: Annotated[Path, typer.Argument(help="An mcap or db3 file, or a rosbag2 folder.")],
+    map_file: Annotated[Path | None, typer.Option("--map", help="Topic map; default: the bag's own names.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="By the bag's clock, as fast as it goes.")] = False,
+    out: Out = Path("out/replay"),
+    view: View = True,
+) -> None:
+    """Play a recording through the assistant; leaves a bag, the speech and a report."""
+    from mm_edge.replay import run
+
+    run(bag=bag, map_file=map_file, offline=offline, out=out, view=view)
+
+
+@app.command()
+def ask(
+    text: Annotated[str, typer.Argument(help="The request in plain words.")],
+    deadline_ms: Annotated[
+        float, typer.Option("--deadline", parser=milliseconds, metavar="TIME", help="For example 500ms or 2s.")
+    ] = 500.0,
+    namespace: Annotated[str, typer.Option(help="Namespace of the nodes.")] = "",
+) -> None:
+    """Put a request to running nodes; prints what comes back, with its report."""
+    from mm_edge.ask import run
+
+    run(text=text, deadline_ms=deadline_ms, namespace=namespace)
+
+
+@app.command()
+def up(
+    split: Annotated[bool, typer.Option("--split", help="Each node in a process of its own.")] = False,
+    params_file: Annotated[Path | None, typer.Option("--params-file", help="YAML instead of the shipped one.")] = None,
+    namespace: Annotated[str, typer.Option(help="Namespace of the nodes.")] = "",
+) -> None:
+    """Run the nodes until Ctrl-C, from the same YAML as the launch files."""
+    from mm_edge.up import run
+
+    run(split=split, params_file=params_file, namespace=namespace)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+    """Say what this machine offers, and what to fix. Exit code 1 when something needed is missing."""
+    from mm_edge.doctor import run
+
+    if not run(as_json=as_json):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def bench(
+    name: Annotated[str | None, typer.Argument(help="Which; none: name them all.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="First held-out drive.")] = DEFAULT_BENCH_SEED,
+    quick: Annotated[bool, typer.Option("--quick", help="Done within 50 s, with fewer repetitions.")] = False,
+    json_path: Json = None,
+) -> None:
+    """Measure; every number in the README comes from here."""
+    from mm_edge.bench import harness
+
+    if name is None:
+        typer.echo("\n".join(harness.names()))
+    else:
+        harness.run(name, seed=seed, quick=quick, json_path=json_path)
+
+
+@app.command()
+def train(
+    out: Out = Path("out/train"),
+    steps: Annotated[int | None, typer.Option(min=1, help="Updates of the weights.")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Single-threaded processes.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the initial weights.")] = None,
+) -> None:
+    """Train the small model on generated drives, or go on where it stopped."""
+    from mm_edge.training.recipe import Recipe
+    from mm_edge.training.run import run
+
+    given = {"steps": steps, "processes": processes, "seed": seed}
+    recipe = Recipe.model_validate({"out": out} | {name: value for name, value in given.items() if value is not None})
+    typer.echo(run(recipe))
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Option(help="The bag to write.")] = Path("out/drive.mcap"),
+    seed: Seed = 1_500_000,
+    seconds: Seconds = 60.0,
+) -> None:
+    """Write a generated drive, with its truth, as a bag."""
+    from mm_edge.world.export import run
+
+    run(seed=seed, out=out, duration_s=seconds)
+
+
+def main() -> None:
+    """The entry point."""
+    from mm_edge.ros import RosError
+
+    try:
+        app()
+    except (UserError, RosError) as error:
+        print(f"mm-edge: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+
+
+if __name__ == "__main__":
+    main()

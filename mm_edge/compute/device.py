@@ -1,0 +1,128 @@
+"""What computer this is and how it fares: load, memory, heat, power, clock. NaN for what cannot be measured here.
+
+Jetson's figures come from its sysfs files (L4T 35 and 36: integrated GPU load, INA3221 power rails, nvpmodel's status);
+NVIDIA cards and other accelerators beside the processor are not looked at. Knows nothing about ROS.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isnan, nan
+from pathlib import Path
+
+import psutil
+
+THROTTLE_RATIO = 0.6
+"""A busy processor clocked below this share of its maximum is being held back."""
+BUSY = 0.5
+GPU_LOADS = (
+    "sys/devices/gpu.0/load",
+    "sys/devices/platform/gpu.0/load",
+    "sys/devices/platform/bus@0/17000000.gpu/load",
+)
+POWER_MODE = "var/lib/nvpmodel/status"
+TOTAL_RAILS = ("VDD_IN", "POM_5V_IN", "VIN_SYS_5V0")
+"""Jetson's rails that carry the whole board's power."""
+
+
+@dataclass(frozen=True)
+class ComputeState:
+    """The fields are those of msg/ComputeState.msg; shares are in [0, 1]."""
+
+    stamp_ns: int
+    device: str
+    cpu_load: float = nan
+    gpu_load: float = nan
+    memory_used: float = nan
+    temperature_c: float = nan
+    power_w: float = nan
+    clock_ratio: float = nan
+    power_mode: str = ""
+    throttled: bool = False
+    frame_id: str = ""
+
+
+class Device:
+    """Reads this computer. `root` is "/" but in tests; the load is that since the last reading."""
+
+    def __init__(self, root: Path = Path("/"), cpu_percent: Callable[[], float] | None = None) -> None:
+        self._root = root
+        self._cpu_percent = cpu_percent or psutil.cpu_percent
+        self._cpu_percent()
+        self.name = device_name(root)
+
+    def read(self, stamp_ns: int) -> ComputeState:
+        cpu_load = self._cpu_percent() / 100
+        clock_ratio = self._clock_ratio()
+        slow = not isnan(clock_ratio) and clock_ratio < THROTTLE_RATIO
+        return ComputeState(
+            stamp_ns=stamp_ns,
+            device=self.name,
+            cpu_load=cpu_load,
+            gpu_load=self._first(GPU_LOADS) / 1000,
+            memory_used=psutil.virtual_memory().percent / 100,
+            temperature_c=self._hottest_c(),
+            power_w=self._power_w(),
+            clock_ratio=clock_ratio,
+            power_mode=power_mode(self._root),
+            throttled=slow and cpu_load > BUSY,
+        )
+
+    def _hottest_c(self) -> float:
+        zones = self._root.glob("sys/class/thermal/thermal_zone*/temp")
+        degrees = [number(zone) / 1000 for zone in zones]
+        return max((value for value in degrees if -40 < value < 200), default=nan)
+
+    def _clock_ratio(self) -> float:
+        ratios = []
+        for folder in self._root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"):
+            now, most = number(folder / "scaling_cur_freq"), number(folder / "cpuinfo_max_freq")
+            if most > 0 and not isnan(now):
+                ratios.append(min(1.0, now / most))
+        return max(ratios, default=nan)
+
+    def _power_w(self) -> float:
+        """Volts times amperes of the rail that feeds the board."""
+        for label in self._root.glob("sys/class/hwmon/hwmon*/in[0-9]*_label"):
+            if text(label) in TOTAL_RAILS:
+                channel = label.name.removeprefix("in").removesuffix("_label")
+                millivolts = number(label.with_name(f"in{channel}_input"))
+                return millivolts * number(label.with_name(f"curr{channel}_input")) / 1e6
+        return nan
+
+    def _first(self, places: tuple[str, ...]) -> float:
+        return next((value for value in (number(self._root / p) for p in places) if not isnan(value)), nan)
+
+
+def device_name(root: Path = Path("/")) -> str:
+    """A board's own name (e.g. of a Jetson), else the processor's."""
+    board = text(root / "proc/device-tree/model")
+    if board:
+        return board
+    for line in text(root / "proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def power_mode(root: Path = Path("/")) -> str:
+    """Jetson's power mode as nvpmodel keeps it, e.g. "pmode:0000"; "" elsewhere."""
+    return next(iter(text(root / POWER_MODE).splitlines()), "")
+
+
+def text(path: Path) -> str:
+    """A file's content without the zero byte that device-tree strings end with; "" when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n")
+    except OSError:
+        return ""
+
+
+def number(path: Path) -> float:
+    """NaN when the file cannot be read or holds none."""
+    try:
+        return float(text(path))
+    except ValueError:
+        return nan

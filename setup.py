@@ -17,12 +17,13 @@ setup(
     packages=find_packages(include=["mm_edge", "mm_edge.*"]),
     package_data={"mm_edge": ["weights/*", "report/*.j2"]},
     data_files=[
-        (f"share/mm_edge/{folder}", glob(f"{folder}/*")) for folder in ("msg", "config", "launch")
+        (f"share/mm_edge/{folder}", glob(f"{folder}/*.*")) for folder in ("msg", "config", "launch")
     ]
     + [("share/mm_edge", ["package.xml"]), ("share/ament_index/resource_index/packages", ["resource/mm_edge"])],
     install_requires=[
         "jinja2",
         "matplotlib",
+        "mcap",  # recordings that the regular reader refuses
         "numpy",
         "opencv-python-headless",  # the other one needs libGL, which a fresh machine lacks
         "psutil",

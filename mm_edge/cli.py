@@ -70,13 +70,14 @@ def replay(
     bag: Annotated[Path, typer.Argument(help="An mcap or db3 file, or a rosbag2 folder.")],
     map_file: Annotated[Path | None, typer.Option("--map", help="Topic map; default: the bag's own names.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="By the bag's clock, as fast as it goes.")] = False,
+    asked: Annotated[list[str] | None, typer.Option("--ask", help="Ask this on the way; may be repeated.")] = None,
     out: Out = Path("out/replay"),
     view: View = True,
 ) -> None:
     """Play a recording through the assistant; leaves a bag, the speech and a report."""
     from mm_edge.replay import run
 
-    run(bag=bag, map_file=map_file, offline=offline, out=out, view=view)
+    run(bag=bag, map_file=map_file, offline=offline, out=out, view=view, asked=asked or ())
 
 
 @app.command()

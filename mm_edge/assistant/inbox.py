@@ -10,6 +10,7 @@ import heapq
 import itertools
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from math import isnan, nan
 from typing import Any, Generic, TypeVar
@@ -91,10 +92,10 @@ class Inbox:
 
     # -- what callbacks call ------------------------------------------------------------------------------------------
 
-    def put_image(self, stamp_ns: int, pixels: NDArray[np.uint8], frame_id: str = "") -> None:
-        """pixels: [H, W, 3] RGB."""
+    def put_image(self, stamp_ns: int, decode: Callable[[], NDArray[np.uint8]], frame_id: str = "") -> None:
+        """decode: gives [H, W, 3] RGB or raises SensorError; called only when the frame is looked at."""
         with self._changed:
-            if self._put("image", stamp_ns, pixels, frame_id):
+            if self._put("image", stamp_ns, decode, frame_id):
                 self._skipped += self._unseen_image
                 self._unseen_image = True
                 self._wake()
@@ -164,11 +165,14 @@ class Inbox:
             image = self._fresh("image", self.config.image_timeout_s)
             audio = self._fresh("audio", self.config.audio_timeout_s)
             states = [self._fresh(source, self.config.state_timeout_s) for source in STATE_SOURCES]
+        pixels = self._decoded(image)
+        if pixels is None:
+            image = None
         slots = [slot for slot in (image, audio, *states) if slot is not None]
         stamp_ns = image.stamp_ns if image else max((s.stamp_ns for s in slots), default=self.clock.now_ns())
         observation = Observation(
             stamp_ns=stamp_ns,
-            image=image.value if image else None,
+            image=pixels,
             state=merge([slot.value for slot in states if slot]),
             audio=audio.value if audio else None,
         )
@@ -257,6 +261,15 @@ class Inbox:
     def _fresh(self, name: str, timeout_s: float) -> Slot[Any] | None:
         slot = self._slots.get(name)
         return slot if slot is not None and self.clock.monotonic_s() - slot.arrival_s <= timeout_s else None
+
+    def _decoded(self, image: Slot[Any] | None) -> NDArray[np.uint8] | None:
+        if image is None:
+            return None
+        try:
+            return image.value()
+        except SensorError as error:
+            self.put_fault("image", error)
+            return None
 
     def _fault(self, name: str, detail: str) -> None:
         self.faults.add(name, detail, self.clock.monotonic_s())

@@ -53,13 +53,16 @@ class Intake:
             self._handlers[topic](message)
         except sensors.SensorError as error:
             self._inbox.put_fault(topic, error)
+        except Exception as error:  # a message of another shape must not end the node
+            self._inbox.put_fault(topic, sensors.SensorError("bad_message", f"{type(error).__name__}: {error}"))
 
     def _image(self, message: Any) -> None:
-        self._inbox.put_image(sensors.stamp_ns(message.header), sensors.image(message), message.header.frame_id)
+        header = message.header
+        self._inbox.put_image(sensors.stamp_ns(header), lambda: sensors.image(message), header.frame_id)
 
     def _compressed_image(self, message: Any) -> None:
-        pixels = sensors.compressed_image(message)
-        self._inbox.put_image(sensors.stamp_ns(message.header), pixels, message.header.frame_id)
+        header = message.header
+        self._inbox.put_image(sensors.stamp_ns(header), lambda: sensors.compressed_image(message), header.frame_id)
 
     def _audio(self, message: Any) -> None:
         self._inbox.put_audio(sensors.stamp_ns(message.header), sensors.audio(message))

@@ -108,7 +108,7 @@ def vehicle_state(message: Any) -> tuple[VehicleState, list[SensorError]]:
 def checked(state: VehicleState) -> tuple[VehicleState, list[SensorError]]:
     """Values outside LIMITS become NaN (unknown), each with an error that names it."""
     errors = []
-    unknown = {}
+    unknown: dict[str, Any] = {}
     for name, (low, high) in LIMITS.items():
         value = float(getattr(state, name))
         if not math.isnan(value) and not low <= value <= high:

@@ -76,19 +76,25 @@ class Session:
     def __init__(
         self, config: AssistantConfig, engine: Engine, constants: TrustConstants, inbox: Inbox, clock: Clock
     ) -> None:
-        self.config = config
         self.engine = engine
         self.inbox = inbox
         self.clock = clock
         self.history = History(engine.history_slots, HISTORY_SPACING_S)
-        self._judge = Judge(constants, config.accept_probability, config.hedge_probability)
+        self._constants = constants
         self._gate = AlertGate(config.alert_repeat_s)
+        self.configure(config)
         self._pace = Pace()
         self._random = random.Random(config.seed)
         self._epoch = inbox.epoch
         self._glance: Glance | None = None
         self._count = 0
         self._unevaluated = 0
+
+    def configure(self, config: AssistantConfig) -> None:
+        """Go on with other settings, from the next turn on; those that are read-only are not looked at again."""
+        self.config = self.inbox.config = config
+        self._judge = Judge(self._constants, config.accept_probability, config.hedge_probability)
+        self._gate.repeat_s = config.alert_repeat_s
 
     # -- turns --------------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,9 @@ class DeadlineGuard:
             self._changed.notify()
         self._thread.join(JOIN_S)
 
+    def configure(self, config: AssistantConfig) -> None:
+        self._config = config
+
     def watch(self, pending: Pending) -> None:
         """Half of the reserve is left for publishing."""
         moment_s = pending.due_s - self._config.reserve_ms / 2e3
@@ -98,6 +101,11 @@ class Worker:
         self._inbox.close()
         self._thread.join(JOIN_S)
         self._guard.stop()
+
+    def configure(self, config: AssistantConfig) -> None:
+        """Go on with other settings from the next turn on."""
+        self._session.configure(config)
+        self._guard.configure(config)
 
     def submit(self, request: Request) -> None:
         """Queue a request; it gets exactly one final utterance, by its deadline."""

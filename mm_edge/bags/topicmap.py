@@ -118,8 +118,8 @@ def load(path: Path) -> TopicMap:
 def guess(types: Mapping[str, str], inputs: Mapping[str, str]) -> TopicMap:
     """A map for a bag (topic -> type) when none is given.
 
-    A topic that ends in an input's name and has its type is that input; a camera and a speed are also found by their type
-    when there is only one. An Imu is not: its axes are unknown.
+    A topic that ends in an input's name and has its type is that input; a camera and a speed are also found by their
+    type when there is only one. An Imu is not: its axes are unknown.
     """
     topics = _by_name(types, inputs)
     for target in ("image", "image/compressed"):

@@ -82,6 +82,8 @@ class Delivery:
     samples: int = 0
     pieces: int = 0
     first_audio_ms: float = nan
+    begun_s: float = nan
+    """When its turn came, on the monotonic clock."""
     end: tuple[State, str] | None = None
     """Set when the sentence must not go on."""
 
@@ -101,6 +103,8 @@ class Playback:
         self.queue = SpeechQueue(config.max_waiting)
         self.device = device
         self.device_fault = ""
+        self.synthesis_ms = nan
+        """From the turn of the newest sentence to its first sound."""
         self._voice = voice
         self._clock = clock
         self._publish = publish
@@ -140,6 +144,12 @@ class Playback:
         self._report()
         return True
 
+    def configure(self, config: SpeakerConfig) -> None:
+        """Go on with other settings; those that are read-only are not looked at again."""
+        with self._changed:
+            self.config = config
+            self.queue.max_waiting = config.max_waiting
+
     def start(self) -> None:
         self._thread.start()
 
@@ -163,7 +173,8 @@ class Playback:
         with self._changed:
             item, events = self.queue.next(self._clock.now_ns())
             self._note(events)
-            self._current = delivery = Delivery(item) if item is not None else None
+            begun_s = self._clock.monotonic_s()
+            self._current = delivery = Delivery(item, begun_s=begun_s) if item is not None else None
         self._report()
         if delivery is None:
             return False
@@ -211,7 +222,9 @@ class Playback:
         return True
 
     def _begun(self, delivery: Delivery) -> None:
-        delivery.first_audio_ms = (self._clock.monotonic_s() - delivery.item.received_s) * 1e3
+        now_s = self._clock.monotonic_s()
+        delivery.first_audio_ms = (now_s - delivery.item.received_s) * 1e3
+        self.synthesis_ms = (now_s - delivery.begun_s) * 1e3
         with self._changed:
             self._note([Event(delivery.item, State.STARTED)], delivery)
         self._report()

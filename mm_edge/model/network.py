@@ -66,17 +66,18 @@ class Network(nn.Module):
         self.encoder = Encoder(d, config.conv)
         self.words = nn.Embedding(config.vocabulary, d)
         self.styles = nn.Embedding(STYLES + 1, d)
-        self.history_place = nn.Parameter(torch.randn(config.history_slots, d) * 0.1)
-        self.percept_place = nn.Parameter(torch.randn(PERCEPT_TOKENS, d) * 0.1)
-        self.request_place = nn.Parameter(torch.randn(config.request_length + 1, d) * 0.1)
-        self.answer_place = nn.Parameter(torch.randn(config.answer_length, d) * 0.1)
+        self.history_place = nn.Parameter(torch.randn(config.history_slots, d) * 0.3)
+        self.percept_place = nn.Parameter(torch.randn(PERCEPT_TOKENS, d) * 0.3)
+        self.request_place = nn.Parameter(torch.randn(config.request_length + 1, d) * 0.3)
+        self.answer_place = nn.Parameter(torch.randn(config.answer_length, d) * 0.3)
         self.blocks = nn.ModuleList(Block(d, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(d)
         self.head = nn.Linear(d, config.vocabulary)
         self.motion = nn.Linear(d, len(SCENE_FACTS["lead_motion"]))
         nn.init.normal_(self.words.weight, std=0.3)
         nn.init.normal_(self.styles.weight, std=0.3)
-        nn.init.normal_(self.head.weight, std=0.02)
+        with torch.no_grad():
+            self.head.weight.copy_(0.1 * self.words.weight)  # a word is first of all itself
 
     def context(self, history: Tensor, percept: Tensor, request: Tensor, style: Tensor) -> Tensor:
         """history [B, m, d], percept [B, n, d], request ids [B, t], style [B] -> the trunk's input [B, m+n+1+t, d].

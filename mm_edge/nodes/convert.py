@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import fields
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
-from mm_edge import msg
+import mm_edge.msg as msg
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.sensors import stamp_ns
 from mm_edge.compute.device import ComputeState
@@ -35,6 +36,18 @@ OUTPUTS: dict[type, tuple[str, Any]] = {
 }
 """Relative topic and message type of everything that the core puts out."""
 FLOAT32_MAX = 3.4e38
+
+
+def message_class(msgtype: str) -> Any:
+    """The class of "sensor_msgs/msg/Image"."""
+    package, _, name = msgtype.partition("/msg/")
+    return getattr(import_module(f"{package}.msg"), name)
+
+
+def type_name(message: Any) -> str:
+    """ "mm_edge/msg/Utterance" of its class."""
+    package, _, _ = message.__module__.partition(".")
+    return f"{package}/msg/{message.__name__}"
 
 
 def to_message(output: Any) -> Any:

@@ -1,7 +1,7 @@
 """A node's parameters, made from a pydantic model: descriptions, ranges, checks with a reason.
 
-A value that a file or the command line got wrong is left out, its default stands, and `problems` names it; a wrong value
-that is set later is refused. Fields marked `read_only` cannot be set later. Knows nothing about any particular node.
+A value that a file or the command line got wrong is left out, its default stands, and `problems` names it; a wrong
+value that is set later is refused. Fields marked `read_only` cannot be set later. Knows nothing about any one node.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Parameters(Generic[Model]):
             if self._declaring:
                 for name, value in values.items():
                     info = self._model.model_fields[name]
-                    TypeAdapter(Annotated[info.annotation, info]).validate_python(value)  # type: ignore[misc]
+                    TypeAdapter(Annotated[info.annotation, info]).validate_python(value)  # type: ignore[misc,arg-type]
             else:
                 self._model(**{**self.config.model_dump(), **values})
         except ValidationError as error:

@@ -5,7 +5,7 @@ Goes the way of a session (summaries every half second, one turn at a time) with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,34 +37,38 @@ class Outcome:
     pooled: NDArray[np.float32] | None
 
 
-def outcomes(engine: Engine, first_seed: int, drives: int, max_passes: int = 4) -> Iterator[Outcome]:
-    """TURNS questions on each of `drives` drives from `first_seed` on, families in turn."""
+def outcomes(engine: Engine, first_seed: int, drives: int, passes: Sequence[int]) -> Iterator[tuple[Outcome, ...]]:
+    """TURNS questions on each of `drives` drives from `first_seed` on, families in turn.
+
+    One outcome per entry of `passes`, which is the most passes that the answer may take.
+    """
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 11])
         drive = Drive(seed, DURATION_S)
         for turn in range(TURNS):
             family = FAMILIES[(seed * TURNS + turn) % len(FAMILIES)]
             t_s = rng.uniform(4.6, DURATION_S - 0.5)
-            yield evaluate(engine, drive, t_s, ask(drive, t_s, rng, family), int(rng.integers(1, 9)), max_passes)
+            yield evaluate(engine, drive, t_s, ask(drive, t_s, rng, family), int(rng.integers(1, 9)), passes)
 
 
-def evaluate(engine: Engine, drive: Drive, t_s: float, question: Question, style: int, max_passes: int) -> Outcome:
+def evaluate(
+    engine: Engine, drive: Drive, t_s: float, question: Question, style: int, passes: Sequence[int]
+) -> tuple[Outcome, ...]:
+    """One turn, drafted anew for every entry of `passes`."""
     past = [
         engine.encode(drive.observation(t_s - age * SPACING_S)).summary for age in range(engine.history_slots, 0, -1)
     ]
     percept = engine.encode(drive.observation(t_s))
     cache = engine.prefill(torch.stack(past), percept, question.text, style)
-    *_, draft = drafts(engine, cache, max_passes)
+    pooled = percept.pooled if drive.sees(t_s) else None
+    last = [[*drafts(engine, cache, most)][-1] for most in passes]
+    return tuple(_outcome(question, draft, pooled) for draft in last)
+
+
+def _outcome(question: Question, draft: Draft, pooled: NDArray[np.float32] | None) -> Outcome:
     sentence = said(draft)
-    return Outcome(
-        question,
-        sentence,
-        right(sentence, question),
-        parse(sentence) is not None,
-        draft.confidence,
-        draft.passes,
-        percept.pooled if drive.sees(t_s) else None,
-    )
+    grammatical = parse(sentence) is not None
+    return Outcome(question, sentence, right(sentence, question), grammatical, draft.confidence, draft.passes, pooled)
 
 
 def said(draft: Draft) -> str:

@@ -36,16 +36,15 @@ def losses(network: Network, batch: Batch, generator: torch.Generator) -> Losses
     ids = torch.where(masked, MASK, batch.answer)
     logits = network.answer(ids, cache, hidden_mask)
     each = F.cross_entropy(logits.flatten(0, 1), batch.answer.flatten(), reduction="none").view_as(batch.answer)
+    seen = [F.cross_entropy(encoded.facts[name], target, ignore_index=IGNORE) for name, target in batch.facts.items()]
     parts = {
         "answer": (each * masked * weight).sum(1).mean() / batch.answer.shape[1] * 4,
-        "facts": sum(
-            F.cross_entropy(encoded.facts[name], target, ignore_index=IGNORE) for name, target in batch.facts.items()
-        ),
+        "facts": torch.stack(seen).sum(),
         "gap": _gap_loss(encoded.gap, batch.gap),
         "motion": F.cross_entropy(network.motion(hidden[:, percept_end]), batch.motion, ignore_index=IGNORE),
     }
-    total = sum(WEIGHTS[name] * part for name, part in parts.items())
-    return Losses(total, {name: float(part.detach()) for name, part in parts.items()})  # type: ignore[union-attr]
+    total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
+    return Losses(total, {name: float(part.detach()) for name, part in parts.items()})
 
 
 def contexts(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import socket
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch.multiprocessing as mp
 from mm_edge.errors import UserError
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
+from mm_edge.training.trust import fit as fit_trust
 
 
 def run(recipe: Recipe) -> Path:
@@ -28,7 +30,36 @@ def run(recipe: Recipe) -> Path:
         Trainer(recipe, 0).run()
     else:
         mp.spawn(_process, (recipe, _free_port()), recipe.processes)
-    return recipe.out / "weights.safetensors"
+    weights = recipe.out / "weights.safetensors"
+    fit_trust(weights, recipe.out / "weights.trust.json")
+    draw(recipe.out / "log.csv", recipe.out / "curve.png")
+    return weights
+
+
+def draw(log: Path, image: Path) -> None:
+    """The losses of a run, smoothed, on a logarithmic scale."""
+    from matplotlib.figure import Figure
+
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot(yscale="log", xlabel="step", ylabel="loss")
+    steps = [int(row["step"]) for row in rows]
+    for name in list(rows[0])[2:]:
+        axes.plot(steps, _smoothed([float(row[name]) for row in rows]), label=name)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(image, dpi=120)
+
+
+def _smoothed(values: list[float], keep: float = 0.95) -> list[float]:
+    """An exponential mean that starts at the first value; NaN is skipped."""
+    mean = next((value for value in values if value == value), 0.0)
+    smooth = []
+    for value in values:
+        mean = mean if value != value else keep * mean + (1 - keep) * value
+        smooth.append(mean)
+    return smooth
 
 
 def _process(process: int, recipe: Recipe, port: int) -> None:

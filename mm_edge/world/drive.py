@@ -11,6 +11,7 @@ from functools import cached_property
 from math import nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.world.render import Scene, render
@@ -134,9 +135,15 @@ class Drive:
 
     def observation(self, t_s: float, height: int = 96) -> Observation:
         """What the sensors show at `t_s`. The picture is [height, height * 5 / 3, 3]."""
-        image = render(self.scene(t_s), height) if self.sees(t_s) else None
-        audio = sound(self._rng(t_s, 2), t_s, self._speed_at(t_s), self._siren_at(t_s)) if self.hears(t_s) else None
-        return Observation(round(t_s * 1e9), image, self.state(t_s), audio)
+        return Observation(round(t_s * 1e9), self.image(t_s, height), self.state(t_s), self.audio(t_s))
+
+    def image(self, t_s: float, height: int = 96) -> NDArray[np.uint8] | None:
+        """What the camera shows at `t_s`: RGB, [height, height * 5 / 3, 3]; None while it is lost."""
+        return render(self.scene(t_s), height) if self.sees(t_s) else None
+
+    def audio(self, t_s: float) -> NDArray[np.float32] | None:
+        """The second of sound up to `t_s`, mono at AUDIO_RATE_HZ; None without a microphone."""
+        return sound(self._rng(t_s, 2), t_s, self._speed_at(t_s), self._siren_at(t_s)) if self.hears(t_s) else None
 
     def state(self, t_s: float) -> VehicleState:
         """The vehicle's signals at `t_s`; unknown ones are NaN."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,7 +61,7 @@ class _Painter:
         self.focal = FOCAL * height
         self.centre = self.width * (0.5 + look.uniform(-0.03, 0.03))
         self.horizon = height * (0.42 + look.uniform(-0.04, 0.04))
-        self.picture = np.zeros((height, self.width, 3), np.uint8)
+        self.picture: Any = np.zeros((height, self.width, 3), np.uint8)
         self.noise = np.random.default_rng([scene.look, scene.frame])
 
     def paint(self) -> NDArray[np.uint8]:

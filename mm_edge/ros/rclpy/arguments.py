@@ -42,14 +42,23 @@ class Arguments:
                 return resolve(target, node, namespace)
         return full
 
+    def over(self, others: Arguments) -> Arguments:
+        """These arguments before others, which they win against: a node's own before those of the process."""
+        return Arguments(
+            self.remaps + others.remaps,
+            others.parameters + self.parameters,
+            others.log_levels + self.log_levels,
+            self.rest + others.rest,
+        )
+
     def overrides(self, node: str, namespace: str) -> dict[str, Any]:
         """The parameter values meant for a node; later ones win."""
         full = f"{namespace.rstrip('/')}/{node}"
         return {name: value for pattern, name, value in self.parameters if _matches(pattern, full, node)}
 
     def _special(self, key: str, node: str) -> str:
-        found = [target for only, source, target in self.remaps if source == key and only in ("", node)]
-        return found[-1] if found else ""
+        found = (target for only, source, target in self.remaps if source == key and only in ("", node))
+        return next(found, "")
 
 
 def parse_arguments(args: list[str]) -> Arguments:

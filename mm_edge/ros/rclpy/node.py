@@ -51,7 +51,7 @@ class Node(NodeParameters):
         if cli_args:
             from mm_edge.ros.rclpy.arguments import parse_arguments
 
-            arguments = parse_arguments(cli_args)
+            arguments = parse_arguments(cli_args).over(arguments)
         self._arguments = arguments
         self._name = check_node_name(arguments.node_name(node_name))
         wanted = arguments.namespace(node_name, namespace or "/")

@@ -83,9 +83,10 @@ class NodeParameters:
         self, namespace: str, parameters: Iterable[tuple[Any, ...]], ignore_override: bool = False
     ) -> list[Parameter]:
         prefix = f"{namespace}." if namespace else ""
+        filled = [(name, *(*rest, None, None)[:2]) for name, *rest in parameters]
         return [
-            self.declare_parameter(f"{prefix}{name}", *(*rest, None, None)[:2], ignore_override)
-            for name, *rest in parameters
+            self.declare_parameter(f"{prefix}{name}", value, descriptor, ignore_override)
+            for name, value, descriptor in filled
         ]
 
     def undeclare_parameter(self, name: str) -> None:

@@ -1,0 +1,100 @@
+"""One request to running nodes, from the command line, and what comes back."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from mm_edge.errors import UserError
+from mm_edge.ros import ensure_rclpy
+
+CONNECT_S = 5.0
+MARGIN_S = 2.0
+"""How long after its deadline an answer is waited for; then something is wrong."""
+FOLLOW_UP_S = 2.0
+KINDS = ("answer", "not sure", "better answer", "alert", "progress", "refused")
+UNSURE, FOLLOW_UP = 1, 2
+
+
+def run(text: str, deadline_ms: float, namespace: str = "") -> None:
+    """Prints every utterance for this request with its reports. Raises UserError when nobody answers."""
+    ensure_rclpy()
+    import rclpy
+
+    rclpy.init(args=[])
+    try:
+        _Asker(text, deadline_ms, namespace).run()
+    finally:
+        rclpy.try_shutdown()
+
+
+class _Asker:
+    def __init__(self, text: str, deadline_ms: float, namespace: str) -> None:
+        import rclpy
+
+        import mm_edge.msg as msg
+
+        self.id = f"ask-{uuid.uuid4().hex[:8]}"
+        self.request = msg.AssistRequest(id=self.id, text=text, deadline_ms=deadline_ms)
+        self.node = rclpy.create_node(f"ask_{self.id[4:]}", namespace=namespace or "/")
+        self.publisher = self.node.create_publisher(msg.AssistRequest, "request", 10)
+        self.utterances: list[Any] = []
+        self.reports: dict[str, Any] = {}
+        self.node.create_subscription(msg.Utterance, "utterance", self._hear, 100)
+        for kind, topic in ((msg.LatencyReport, "latency"), (msg.TrustReport, "trust")):
+            self.node.create_subscription(kind, topic, lambda report, t=topic: self._report(t, report), 100)
+
+    def run(self) -> None:
+        if not self._until(self._connected, CONNECT_S):
+            raise UserError("no assistant is running here; start one with: mm-edge up")
+        self.publisher.publish(self.request)
+        if not self._until(lambda: any(u.final for u in self.utterances), self.request.deadline_ms / 1e3 + MARGIN_S):
+            raise UserError(f"no answer within {self.request.deadline_ms / 1e3 + MARGIN_S:g} s; see /diagnostics")
+        self._until(lambda: "latency" in self.reports, 0.5)
+        self._show()
+        if self.utterances[-1].kind == UNSURE:
+            count = len(self.utterances)
+            if self._until(lambda: len(self.utterances) > count, FOLLOW_UP_S):
+                self._show()
+
+    def _connected(self) -> bool:
+        return self.publisher.get_subscription_count() > 0 and self.node.count_publishers("utterance") > 0
+
+    def _until(self, done: Any, timeout_s: float) -> bool:
+        import rclpy
+
+        end_s = time.monotonic() + timeout_s
+        while not done():
+            if time.monotonic() > end_s:
+                return False
+            rclpy.spin_once(self.node, timeout_sec=0.05)
+        return True
+
+    def _hear(self, utterance: Any) -> None:
+        if utterance.request_id == self.id:
+            self.utterances.append(utterance)
+
+    def _report(self, topic: str, report: Any) -> None:
+        if report.request_id == self.id:
+            self.reports[topic] = report
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.text import Text
+
+        console, utterance = Console(), self.utterances[-1]
+        console.print(Text(utterance.text, style="bold"))
+        console.print(Text(f"  {KINDS[utterance.kind]}, probability {utterance.confidence:.2f}", style="dim"))
+        latency, trust = self.reports.get("latency"), self.reports.get("trust")
+        if latency is not None:
+            stages = ", ".join(
+                f"{s} {getattr(latency, f'{s}_ms'):.1f}" for s in ("queue", "encode", "prefill", "draft")
+            )
+            kept = "in time" if latency.deadline_met else "late"
+            line = (
+                f"  {latency.total_ms:.1f} of {latency.deadline_ms:.0f} ms, {kept}: {stages}; {latency.passes} passes"
+            )
+            console.print(Text(line, style="dim"))
+        if trust is not None and trust.reasons:
+            console.print(Text(f"  {'; '.join(trust.reasons)}", style="dim"))

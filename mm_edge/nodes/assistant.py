@@ -1,0 +1,111 @@
+"""The node that answers: topics in, one worker that owns the model, topics out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+
+from mm_edge.assistant.config import AssistantConfig
+from mm_edge.assistant.inbox import Inbox
+from mm_edge.assistant.intake import TOPICS, Intake
+from mm_edge.assistant.scene import SceneReport
+from mm_edge.assistant.session import Session
+from mm_edge.assistant.stopwatch import STAGES
+from mm_edge.assistant.worker import Worker
+from mm_edge.compute.latency import LatencyReport
+from mm_edge.compute.processing_time import Level
+from mm_edge.engine import load, trust_path, weights_path
+from mm_edge.engine.base import Engine
+from mm_edge.feedback.utterance import Utterance
+from mm_edge.memory.report import MemoryReport
+from mm_edge.nodes.convert import message_class
+from mm_edge.nodes.diagnostics import Status
+from mm_edge.nodes.managed import ManagedNode
+from mm_edge.trust.constants import TrustConstants
+from mm_edge.trust.report import TrustReport
+
+REQUEST_QOS = QoSProfile(depth=1000)
+"""A burst of requests must not overwrite itself."""
+RELIABLE = ("request", "task_step")
+FAULT_SHOWN_S = 5.0
+"""A fault of the inputs is a warning for this long."""
+
+
+class AssistantNode(ManagedNode):
+    def __init__(self, **options: Any) -> None:
+        self._worker: Worker | None = None
+        self._intake: Intake | None = None
+        self._inbox: Inbox | None = None
+        self._engine: Engine | None = None
+        super().__init__("assistant", STAGES, **options)
+        self._parameters = self.parameters(AssistantConfig, applied=self._apply)
+
+    def configure(self) -> None:
+        config = self._parameters.config
+        self._engine = load(config.rung, config.threads)
+        self._constants = TrustConstants.load(trust_path(config.rung), weights_path(config.rung))
+        self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport)
+        self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in TOPICS.items()]
+
+    def activate(self) -> None:
+        assert self._engine is not None
+        config = self._parameters.config
+        self._inbox = Inbox(config, self.clock)
+        session = Session(config, self._engine, self._constants, self._inbox, self.clock)
+        self._worker = Worker(session, self.publish)
+        self._intake = Intake(self._inbox, self._worker.submit, self._worker.refuse)
+        self._worker.start()
+
+    def deactivate(self) -> None:
+        worker, self._worker, self._intake = self._worker, None, None
+        if worker is not None:
+            worker.stop()
+
+    def cleanup(self) -> None:
+        for subscription in getattr(self, "_inputs", []):
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        self._engine = None
+
+    def publish(self, output: Any) -> None:
+        super().publish(output)
+        if isinstance(output, LatencyReport) and output.passes:
+            self.times.add({stage: getattr(output, f"{stage}_ms") for stage in STAGES}, self.clock.monotonic_s())
+
+    def tasks(self) -> list[Any]:
+        return [self._input_status]
+
+    def busy_s(self) -> float:
+        return 0.0 if self._worker is None else self._worker.busy_s
+
+    def _subscribe(self, topic: str, msgtype: str) -> Any:
+        def receive(message: Any) -> None:
+            if self._intake is not None:
+                self._intake.receive(topic, message)
+
+        qos = REQUEST_QOS if topic in RELIABLE else qos_profile_sensor_data
+        return self.create_subscription(message_class(msgtype), topic, receive, qos)
+
+    def _apply(self, config: AssistantConfig) -> None:
+        if self._worker is not None:
+            self._worker.configure(config)
+
+    def _input_status(self) -> Status:
+        """How fresh the inputs are, and what was wrong with them."""
+        if self._inbox is None:
+            return Status("inputs", Level.OK, "not active")
+        ages = self._inbox.ages_ms()
+        config, now_s = self._parameters.config, self.clock.monotonic_s()
+        limits_s = {"image": config.image_timeout_s, "state": config.state_timeout_s, "audio": config.audio_timeout_s}
+        lost = [name for name, age_ms in ages.items() if age_ms > limits_s[name] * 1e3]
+        faults = self._inbox.faults.all()
+        values: dict[str, object] = {f"{name}_age_ms": age_ms for name, age_ms in ages.items()}
+        values["waiting_requests"] = self._inbox.waiting
+        values |= {f"{fault.name}_count": fault.count for fault in faults}
+        recent = [fault for fault in faults if fault.last_s >= now_s - FAULT_SHOWN_S]
+        if recent:
+            return Status("inputs", Level.WARN, f"{recent[0].name}: {recent[0].detail}", values)
+        if lost:
+            return Status("inputs", Level.WARN, f"nothing new from: {', '.join(lost)}", values)
+        return Status("inputs", Level.OK, "fresh" if any(a == a for a in ages.values()) else "no input yet", values)

@@ -39,10 +39,10 @@ class AssistantNode(ManagedNode):
         self._inbox: Inbox | None = None
         self._engine: Engine | None = None
         super().__init__("assistant", STAGES, **options)
-        self._parameters = self.parameters(AssistantConfig, applied=self._apply)
+        self._settings = self.parameters(AssistantConfig, applied=self._apply)
 
     def configure(self) -> None:
-        config = self._parameters.config
+        config = self._settings.config
         self._engine = load(config.rung, config.threads)
         self._constants = TrustConstants.load(trust_path(config.rung), weights_path(config.rung))
         self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport)
@@ -50,7 +50,7 @@ class AssistantNode(ManagedNode):
 
     def activate(self) -> None:
         assert self._engine is not None
-        config = self._parameters.config
+        config = self._settings.config
         self._inbox = Inbox(config, self.clock)
         session = Session(config, self._engine, self._constants, self._inbox, self.clock)
         self._worker = Worker(session, self.publish)
@@ -96,7 +96,7 @@ class AssistantNode(ManagedNode):
         if self._inbox is None:
             return Status("inputs", Level.OK, "not active")
         ages = self._inbox.ages_ms()
-        config, now_s = self._parameters.config, self.clock.monotonic_s()
+        config, now_s = self._settings.config, self.clock.monotonic_s()
         limits_s = {"image": config.image_timeout_s, "state": config.state_timeout_s, "audio": config.audio_timeout_s}
         lost = [name for name, age_ms in ages.items() if age_ms > limits_s[name] * 1e3]
         faults = self._inbox.faults.all()

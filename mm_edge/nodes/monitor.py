@@ -20,11 +20,11 @@ REPORT_QOS = QoSProfile(depth=100)
 
 class MonitorNode(ManagedNode):
     def __init__(self, **options: Any) -> None:
-        self._state: ComputeState | None = None
+        self._computer: ComputeState | None = None
         self._timer: Any = None
         super().__init__("monitor", ("read",), **options)
-        self._parameters = self.parameters(MonitorConfig, applied=self._apply)
-        self._tally = Tally(self._parameters.config.window_s)
+        self._settings = self.parameters(MonitorConfig, applied=self._apply)
+        self._tally = Tally(self._settings.config.window_s)
 
     def configure(self) -> None:
         self._device = Device()
@@ -38,7 +38,7 @@ class MonitorNode(ManagedNode):
     def activate(self) -> None:
         self._tally.clear()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = self.create_timer(1 / self._parameters.config.rate_hz, self._read, clock=steady)
+        self._timer = self.create_timer(1 / self._settings.config.rate_hz, self._read, clock=steady)
 
     def deactivate(self) -> None:
         timer, self._timer = self._timer, None
@@ -56,8 +56,8 @@ class MonitorNode(ManagedNode):
 
     def _read(self) -> None:
         began_s = self.clock.monotonic_s()
-        self._state = self._device.read(self.clock.now_ns())
-        self.publish(self._state)
+        self._computer = self._device.read(self.clock.now_ns())
+        self.publish(self._computer)
         ended_s = self.clock.monotonic_s()
         self.times.add({"read": (ended_s - began_s) * 1e3}, ended_s)
 
@@ -70,13 +70,13 @@ class MonitorNode(ManagedNode):
 
     def _compute_status(self) -> Status:
         """The computer: load, heat, power."""
-        state = self._state
+        state = self._computer
         if state is None:
             return Status("compute", Level.OK, "not looked at yet")
         names = ("cpu_load", "gpu_load", "memory_used", "temperature_c", "power_w", "clock_ratio")
         values: dict[str, object] = {name: getattr(state, name) for name in names}
         values |= {"power_mode": state.power_mode or "n/a", "throttled": state.throttled}
-        limit_c = self._parameters.config.max_temperature_c
+        limit_c = self._settings.config.max_temperature_c
         if state.throttled:
             return Status("compute", Level.WARN, "slowed down by heat or power", values)
         if state.temperature_c > limit_c:
@@ -88,7 +88,7 @@ class MonitorNode(ManagedNode):
         """What the assistant's reports of the last while add up to."""
         summary = self._tally.summary(self.clock.monotonic_s())
         values: dict[str, object] = dict(summary.values)
-        if summary.missed_share > self._parameters.config.max_missed_share:
+        if summary.missed_share > self._settings.config.max_missed_share:
             message = f"{summary.missed_share:.1%} of the requests were answered late"
             return Status("assistant", Level.WARN, message, values)
         return Status("assistant", Level.OK, "in time" if summary.heard else "no report yet", values)

@@ -29,10 +29,10 @@ class SpeakerNode(ManagedNode):
         self._ends: Counter[State] = Counter()
         self._sound = ""
         super().__init__("speaker", ("synthesis",), **options)
-        self._parameters = self.parameters(SpeakerConfig, applied=self._apply)
+        self._settings = self.parameters(SpeakerConfig, applied=self._apply)
 
     def configure(self) -> None:
-        self._voice = open_voice(self._parameters.config)
+        self._voice = open_voice(self._settings.config)
         self.create_outputs(SpeechAudio, SpeechStatus)
         self._inputs = [
             self.create_subscription(msg.Utterance, "utterance", self._hear, UTTERANCE_QOS),
@@ -40,7 +40,7 @@ class SpeakerNode(ManagedNode):
         ]
 
     def activate(self) -> None:
-        config = self._parameters.config
+        config = self._settings.config
         device, self._sound = open_device(config.sound_device, self._voice.sample_rate_hz)
         self._playback = Playback(config, self._voice, self.clock, self.publish, device)
         self._playback.start()

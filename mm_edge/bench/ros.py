@@ -1,0 +1,248 @@
+"""What the ROS layer costs: camera images from one process to another, and the whole stack when nothing happens.
+
+Both sides in one run: our rclpy, which hands ready-made CDR to Cyclone DDS, and the `cyclonedds` package's own way,
+which converts every message in Python. Latency is from just before `publish` to the start of the callback, by the clock
+that all processes of a machine share.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import nan
+from types import new_class
+
+import numpy as np
+import psutil
+
+from mm_edge.bench.harness import Result, percentile
+from mm_edge.ros import ensure_rclpy
+
+RATE_HZ = 30.0
+VGA, FULL_HD = (480, 640), (1080, 1920)
+SECONDS, QUICK_SECONDS = 30.0, 6.0
+WARM_UP = 10
+"""First images, while discovery and buffers settle: not counted."""
+START_S, GRACE_S = 20.0, 1.0
+FIRST_DOMAIN, DOMAINS = 101, 120
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What arrived of `sent` images: their latencies in milliseconds."""
+
+    sent: int
+    latencies_ms: list[float]
+
+    @property
+    def lost(self) -> int:
+        return self.sent - len(self.latencies_ms)
+
+
+def measure(seed: int, quick: bool) -> Result:
+    """`seed` is not used: nothing here is random."""
+    if ensure_rclpy() == "ros":
+        return Result({}, [], ["a real ROS 2 is installed: its rclpy would be measured, not this layer"])
+    os.environ["ROS_DOMAIN_ID"] = str(FIRST_DOMAIN + os.getpid() % DOMAINS)
+    seconds = QUICK_SECONDS if quick else SECONDS
+    ours = stream(VGA, seconds, "publish", "receive")
+    theirs = stream(VGA, seconds, "publish_plain", "receive_plain")
+    large = stream(FULL_HD, seconds, "publish", "receive")
+    idle_percent = idle_cpu_percent(seconds)
+    rows = [
+        _row("640 x 480, mm_edge.ros", ours),
+        _row("640 x 480, cyclonedds", theirs),
+        _row("1920 x 1080, mm_edge.ros", large),
+    ]
+    headline = {
+        "vga_p50_ms": percentile(ours.latencies_ms, 50),
+        "vga_p99_ms": percentile(ours.latencies_ms, 99),
+        "lost": float(ours.lost),
+        "full_hd_lost": float(large.lost),
+        "idle_cpu_percent": idle_percent,
+        "plain_vga_p50_ms": percentile(theirs.latencies_ms, 50),
+        "plain_vga_p99_ms": percentile(theirs.latencies_ms, 99),
+        "n": float(len(ours.latencies_ms)),
+    }
+    notes = [
+        f"raw rgb8 images at {RATE_HZ:g} Hz for {seconds:g} s between two processes, best effort, depth 5",
+        f"idle: assistant, speaker and monitor in one process, active, without inputs, for {seconds:g} s; of one core",
+    ]
+    return Result(headline, rows, notes)
+
+
+def _row(name: str, found: Stream) -> dict[str, object]:
+    return {
+        "image": name,
+        "n": found.sent,
+        "lost": found.lost,
+        "p50 ms": percentile(found.latencies_ms, 50),
+        "p99 ms": percentile(found.latencies_ms, 99),
+        "max ms": max(found.latencies_ms, default=nan),
+    }
+
+
+def stream(size: tuple[int, int], seconds: float, publisher: str, receiver: str) -> Stream:
+    """Images from one process to another."""
+    count = WARM_UP + round(seconds * RATE_HZ)
+    call = "from mm_edge.bench.ros import {0}; {0}({1})"
+    calls = (call.format(receiver, count), call.format(publisher, f"{size[0]}, {size[1]}, {count}"))
+    receiving, sending = (subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) for text in calls)
+    try:
+        found, _ = receiving.communicate(timeout=START_S + seconds + START_S)
+    finally:
+        for child in (receiving, sending):
+            child.kill()
+            child.wait()
+    return Stream(count - WARM_UP, json.loads(found))
+
+
+def receive(count: int) -> None:
+    """By our rclpy, until the last image or a second of silence; prints the latencies in milliseconds."""
+    ensure_rclpy()
+    import rclpy
+    from rclpy.qos import qos_profile_sensor_data
+    from sensor_msgs.msg import Image
+
+    newest = [0, time.monotonic() + START_S]
+    latencies_ms: list[float] = []
+
+    def take(message: Image) -> None:
+        now_ns = time.monotonic_ns()
+        newest[:] = [int(message.header.frame_id), time.monotonic() + GRACE_S]
+        if newest[0] >= WARM_UP:
+            latencies_ms.append((now_ns - _stamp_ns(message.header.stamp)) / 1e6)
+
+    rclpy.init(args=[])
+    node = rclpy.create_node("bench_receiver")
+    node.create_subscription(Image, "bench_image", take, qos_profile_sensor_data)
+    while newest[0] < count - 1 and time.monotonic() < newest[1]:
+        rclpy.spin_once(node, timeout_sec=0.1)
+    print(json.dumps(latencies_ms))
+    rclpy.shutdown()
+
+
+def publish(height: int, width: int, count: int) -> None:
+    """By our rclpy; the other process."""
+    ensure_rclpy()
+    import rclpy
+    from rclpy.qos import qos_profile_sensor_data
+    from sensor_msgs.msg import Image
+
+    rclpy.init(args=[])
+    node = rclpy.create_node("bench_publisher")
+    publisher = node.create_publisher(Image, "bench_image", qos_profile_sensor_data)
+    message = Image(height=height, width=width, encoding="rgb8", step=3 * width, data=_noise(height, width))
+
+    def send(number: int) -> None:
+        message.header.frame_id = str(number)
+        now_ns = time.monotonic_ns()
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(now_ns, 1_000_000_000)
+        publisher.publish(message)
+
+    _paced(count, lambda: publisher.get_subscription_count() > 0, send)
+
+
+def receive_plain(count: int) -> None:
+    """By the cyclonedds package alone; prints the latencies in milliseconds."""
+    from cyclonedds.core import ReadCondition, SampleState, WaitSet
+    from cyclonedds.sub import DataReader
+
+    participant, topic, qos = _plain_topic()
+    reader = DataReader(participant, topic, qos=qos)
+    waitset = WaitSet(participant)
+    waitset.attach(ReadCondition(reader, SampleState.NotRead))
+    latencies_ms: list[float] = []
+    number, give_up_s = 0, time.monotonic() + START_S
+    while number < count - 1 and time.monotonic() < give_up_s:
+        waitset.wait(timeout=100_000_000)
+        for sample in reader.take(N=16):
+            now_ns = time.monotonic_ns()
+            number, give_up_s = sample.number, time.monotonic() + GRACE_S
+            if number >= WARM_UP:
+                latencies_ms.append((now_ns - sample.stamp_ns) / 1e6)
+    print(json.dumps(latencies_ms))
+
+
+def publish_plain(height: int, width: int, count: int) -> None:
+    """By the cyclonedds package alone; the other process."""
+    from cyclonedds.pub import DataWriter
+
+    participant, topic, qos = _plain_topic()
+    writer = DataWriter(participant, topic, qos=qos)
+    pixels = list(_noise(height, width))
+    kind = topic.data_type
+
+    def send(number: int) -> None:
+        writer.write(kind(number=number, stamp_ns=time.monotonic_ns(), data=pixels))
+
+    _paced(count, lambda: len(writer.get_matched_subscriptions()) > 0, send)
+
+
+def idle_cpu_percent(seconds: float) -> float:
+    """Of one core, by the nodes when nothing comes in."""
+    call = "from mm_edge.up import run; run(settings=['sound_device:=none'])"
+    child = subprocess.Popen([sys.executable, "-c", call], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _until_settled(child.pid)
+        process = psutil.Process(child.pid)
+        before, began_s = process.cpu_times(), time.monotonic()
+        time.sleep(seconds)
+        after, ended_s = process.cpu_times(), time.monotonic()
+    finally:
+        child.terminate()
+        child.wait()
+    used_s = after.user + after.system - before.user - before.system
+    return 100 * used_s / (ended_s - began_s)
+
+
+def _until_settled(pid: int) -> None:
+    """Until the process has used next to nothing for a second, after it had started."""
+    process, give_up_s, used_s = psutil.Process(pid), time.monotonic() + START_S, 0.0
+    while time.monotonic() < give_up_s:
+        time.sleep(1.0)
+        before_s, used_s = used_s, sum(process.cpu_times()[:2])
+        if used_s > 1.0 and used_s - before_s < 0.1:
+            return
+
+
+def _plain_topic() -> tuple[object, object, object]:
+    from cyclonedds.core import Policy, Qos
+    from cyclonedds.domain import DomainParticipant
+    from cyclonedds.idl import IdlStruct
+    from cyclonedds.idl.types import sequence, uint8, uint32, uint64
+    from cyclonedds.topic import Topic
+
+    fields = {"number": uint32, "stamp_ns": uint64, "data": sequence[uint8]}
+    body = {"__annotations__": fields, "__module__": __name__}
+    kind = dataclass(
+        new_class("BenchImage", (IdlStruct,), {"typename": "BenchImage"}, lambda space: space.update(body))
+    )
+    qos = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(5))
+    participant = DomainParticipant(int(os.environ["ROS_DOMAIN_ID"]))
+    return participant, Topic(participant, "BenchImage", kind), qos
+
+
+def _paced(count: int, matched: Callable[[], bool], send: Callable[[int], None]) -> None:
+    give_up_s = time.monotonic() + START_S
+    while not matched() and time.monotonic() < give_up_s:
+        time.sleep(0.02)
+    next_s = time.monotonic() + 0.2
+    for number in range(count):
+        time.sleep(max(0.0, next_s - time.monotonic()))
+        send(number)
+        next_s += 1 / RATE_HZ
+    time.sleep(2 * GRACE_S)
+
+
+def _noise(height: int, width: int) -> bytes:
+    return np.random.default_rng(0).integers(0, 256, 3 * height * width, dtype=np.uint8).tobytes()
+
+
+def _stamp_ns(stamp: object) -> int:
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)  # type: ignore[attr-defined]

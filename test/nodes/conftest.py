@@ -56,11 +56,11 @@ class Probe:
     """A node that publishes inputs and keeps everything that the package's nodes say."""
 
     def __init__(self) -> None:
+        import mm_edge.msg as msg
         import rclpy
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.qos import QoSProfile
 
-        import mm_edge.msg as msg
         from mm_edge.assistant.intake import TOPICS
         from mm_edge.nodes.convert import message_class
 

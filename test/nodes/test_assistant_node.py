@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -32,7 +33,14 @@ def state(**values: float):
         "speed_limit_mps",
     )
     known = dict.fromkeys(names, math.nan) | {"speed_mps": 10.0, "energy_percent": 50.0, "gear": 4} | values
-    return VehicleState(**known)
+    return stamped(VehicleState(**known))
+
+
+def stamped(message):
+    from mm_edge.nodes.convert import to_time
+
+    message.header.stamp = to_time(time.time_ns())
+    return message
 
 
 def test_an_answer_by_its_deadline(assistant, probe, until) -> None:
@@ -77,6 +85,7 @@ def test_an_impossible_request_is_refused_and_named(assistant, probe, until, fie
 
 def test_a_request_whose_deadline_has_passed_is_answered_at_once(assistant, probe, until) -> None:
     from mm_edge.msg import AssistRequest
+
     from mm_edge.nodes.convert import to_time
 
     request = AssistRequest(id="late", text="what is ahead", deadline_ms=100.0)
@@ -95,11 +104,15 @@ def image(**fields: object):
 
 @pytest.mark.parametrize(
     ("fields", "fault"),
-    [({"encoding": "jpeg9000"}, "unknown_encoding"), ({"height": 4000}, "corrupt_image"), ({}, "zero_stamp")],
+    [
+        ({"encoding": "jpeg9000"}, "unknown_encoding"),
+        ({"height": 4000}, "corrupt_image"),
+        ({"encoding": "rgb8"}, "zero_stamp"),
+    ],
 )
 def test_an_image_that_cannot_be_used_is_named(assistant, probe, until, fields, fault) -> None:
     def seen() -> bool:
-        probe.publish("image", image(**fields))
+        probe.publish("image", image(**fields) if fault == "zero_stamp" else stamped(image(**fields)))
         return fault in probe.message("assistant: inputs")
 
     until(seen, assistant, probe.node)
@@ -110,7 +123,7 @@ def test_a_corrupt_jpeg_is_named_and_the_next_frame_is_used(assistant, probe, un
     from sensor_msgs.msg import CompressedImage
 
     def seen() -> bool:
-        probe.publish("image/compressed", CompressedImage(format="jpeg", data=b"\xff\xd8 not a picture"))
+        probe.publish("image/compressed", stamped(CompressedImage(format="jpeg", data=b"\xff\xd8 not a picture")))
         return "corrupt_image" in probe.message("assistant: inputs")
 
     until(seen, assistant, probe.node)
@@ -120,7 +133,7 @@ def test_a_corrupt_jpeg_is_named_and_the_next_frame_is_used(assistant, probe, un
     turns = len(probe.latency)
 
     def evaluated() -> bool:
-        probe.publish("image/compressed", frame)
+        probe.publish("image/compressed", stamped(frame))
         return any(report.header.frame_id == "camera" for report in probe.latency[turns:])
 
     until(evaluated, assistant, probe.node)

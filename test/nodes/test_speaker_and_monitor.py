@@ -8,6 +8,7 @@ import pytest
 def test_a_sentence_is_spoken_and_answered_for(start, probe, until) -> None:
     pytest.importorskip("espeakng_loader")
     import mm_edge.msg as msg
+
     from mm_edge.nodes.speaker import SpeakerNode
 
     audio, states = [], []
@@ -34,6 +35,7 @@ def test_a_missing_voice_is_named(start, probe, until) -> None:
 
 def test_the_computers_state_is_published(start, probe, until) -> None:
     import mm_edge.msg as msg
+
     from mm_edge.nodes.monitor import MonitorNode
 
     states: list = []
@@ -46,6 +48,7 @@ def test_the_computers_state_is_published(start, probe, until) -> None:
 
 def test_missed_deadlines_are_a_warning(start, probe, until) -> None:
     import mm_edge.msg as msg
+
     from mm_edge.nodes.monitor import MonitorNode
 
     node = start(MonitorNode, connected=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import threading
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,7 @@ class EspeakVoice:
         self.name = f"espeak-ng/{language}"
         self._settings = (language.encode(), words_per_minute, round(100 * volume))
         with _ONE_AT_A_TIME:
-            self._library, data = _load()
-            self.sample_rate_hz = int(self._library.espeak_Initialize(_SYNCHRONOUS, PIECE_MS, data, _DO_NOT_EXIT))
-            if self.sample_rate_hz <= 0:
-                raise UserError(f"espeak-ng cannot read its data in {data.decode() if data else 'the default folder'}")
+            self._library, self.sample_rate_hz = _initialized()
             if self._apply() != _OK:
                 raise UserError(f"espeak-ng has no voice named {language!r}; see: espeak-ng --voices")
 
@@ -73,6 +71,16 @@ class EspeakVoice:
         self._library.espeak_SetParameter(_RATE, words_per_minute, 0)
         self._library.espeak_SetParameter(_VOLUME, volume, 0)
         return int(self._library.espeak_SetVoiceByName(language))
+
+
+@lru_cache(maxsize=1)
+def _initialized() -> tuple[ctypes.CDLL, int]:
+    """The library and its sample rate. Once per process: a second initialisation corrupts the library's memory."""
+    library, data = _load()
+    sample_rate_hz = int(library.espeak_Initialize(_SYNCHRONOUS, PIECE_MS, data, _DO_NOT_EXIT))
+    if sample_rate_hz <= 0:
+        raise UserError(f"espeak-ng cannot read its data in {data.decode() if data else 'the default folder'}")
+    return library, sample_rate_hz
 
 
 def _load() -> tuple[ctypes.CDLL, bytes | None]:

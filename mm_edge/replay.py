@@ -10,7 +10,7 @@ from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.intake import TOPICS
 from mm_edge.assistant.offline import OfflineAssistant
-from mm_edge.assistant.scene import SceneReport
+from mm_edge.assistant.outputs import OUTPUTS
 from mm_edge.bags.build import message_of
 from mm_edge.bags.mapped import MappedBag
 from mm_edge.bags.reader import Bag
@@ -18,44 +18,31 @@ from mm_edge.bags.source import REQUEST, Source
 from mm_edge.bags.topicmap import guess, load
 from mm_edge.bags.types import BagError
 from mm_edge.bags.writer import BagWriter
-from mm_edge.compute.latency import LatencyReport
 from mm_edge.engine import load as load_engine
 from mm_edge.engine import trust_path, weights_path
 from mm_edge.engine.base import EngineError
 from mm_edge.errors import UserError
 from mm_edge.feedback.config import SpeakerConfig
 from mm_edge.feedback.offline import speak
-from mm_edge.feedback.playback import SpeechAudio, SpeechStatus
+from mm_edge.feedback.playback import SpeechAudio
 from mm_edge.feedback.utterance import Utterance
 from mm_edge.feedback.voice import open_voice
-from mm_edge.memory.report import MemoryReport
 from mm_edge.report.page import write_page
 from mm_edge.report.recording import Recording
 from mm_edge.report.speech import write_speech
 from mm_edge.report.view import View
 from mm_edge.trust.constants import TrustConstants, TrustError
-from mm_edge.trust.report import TrustReport
 
 QUESTIONS = ("what is ahead", "how fast are we", "what is the speed limit", "what is the weather like")
 EVERY_S, DEADLINE_MS = 5.0, 500.0
 """What is asked of a recording that holds no request, and how often."""
-OUTPUTS: dict[type, tuple[str, str]] = {
-    Utterance: ("/utterance", "mm_edge/msg/Utterance"),
-    LatencyReport: ("/latency", "mm_edge/msg/LatencyReport"),
-    TrustReport: ("/trust", "mm_edge/msg/TrustReport"),
-    MemoryReport: ("/memory", "mm_edge/msg/MemoryReport"),
-    SceneReport: ("/scene", "mm_edge/msg/SceneReport"),
-    SpeechAudio: ("/speech/audio", "mm_edge/msg/SpeechAudio"),
-    SpeechStatus: ("/speech/status", "mm_edge/msg/SpeechStatus"),
-}
 
 
 def run(bag: Path, map_file: Path | None, offline: bool, out: Path, view: bool, asked: Sequence[str] = ()) -> None:
     """Leaves `drive.mcap`, `speech/`, `speech.wav` and `report.html` in `out`. Raises UserError."""
     try:
         with Bag(bag) as opened:
-            types = {topic: msgtype for topic, msgtype in opened.types.items()}
-            mapped = MappedBag(opened, load(map_file) if map_file else guess(types, TOPICS), TOPICS)
+            mapped = MappedBag(opened, load(map_file) if map_file else guess(opened.types, TOPICS), TOPICS)
             source = Source(bag.name, mapped.inputs, opened.start_ns, opened.duration_s, mapped.messages)
             if asked or REQUEST not in mapped.inputs:
                 source = source.asking(asked or QUESTIONS, EVERY_S, DEADLINE_MS)
@@ -98,14 +85,14 @@ def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
     said: list[tuple[int, Utterance]] = []
     with BagWriter(bag_path) as bag:
         for topic, msgtype in OUTPUTS.values():
-            bag.add_topic(topic, msgtype)
+            bag.add_topic(f"/{topic}", msgtype)
 
         def publish(stamp_ns: int, output: Any) -> None:
             topic, msgtype = OUTPUTS[type(output)]
             message = message_of(output, msgtype)
-            bag.write(topic, msgtype, stamp_ns, message)
+            bag.write(f"/{topic}", msgtype, stamp_ns, message)
             if not isinstance(output, SpeechAudio):
-                watcher.receive(topic.lstrip("/"), message)
+                watcher.receive(topic, message)
 
         for entry in source.entries():
             bag.write(f"/{entry.topic}", entry.msgtype, entry.stamp_ns, entry.data)

@@ -342,7 +342,7 @@ def test_readme_tables_list_every_topic() -> None:
 def topics() -> set[str]:
     """What the assistant takes in, what the core puts out, and what a node names itself."""
     found = set(literal(PACKAGE / "assistant" / "intake.py", "TOPICS"))
-    for path in (PACKAGE / "nodes").glob("*.py"):
+    for path in (PACKAGE / "assistant" / "outputs.py", *(PACKAGE / "nodes").glob("*.py")):
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
                 ("create_subscription", "create_publisher")

@@ -14,27 +14,10 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
-import mm_edge.msg as msg
-from mm_edge.assistant.scene import SceneReport
+from mm_edge.assistant.outputs import OUTPUTS
 from mm_edge.assistant.sensors import stamp_ns
-from mm_edge.compute.device import ComputeState
-from mm_edge.compute.latency import LatencyReport
-from mm_edge.feedback.playback import SpeechAudio, SpeechStatus
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
-from mm_edge.memory.report import MemoryReport
-from mm_edge.trust.report import TrustReport
 
-OUTPUTS: dict[type, tuple[str, Any]] = {
-    Utterance: ("utterance", msg.Utterance),
-    LatencyReport: ("latency", msg.LatencyReport),
-    TrustReport: ("trust", msg.TrustReport),
-    MemoryReport: ("memory", msg.MemoryReport),
-    SceneReport: ("scene", msg.SceneReport),
-    SpeechAudio: ("speech/audio", msg.SpeechAudio),
-    SpeechStatus: ("speech/status", msg.SpeechStatus),
-    ComputeState: ("compute_state", msg.ComputeState),
-}
-"""Relative topic and message type of everything that the core puts out."""
 FLOAT32_MAX = 3.4e38
 
 
@@ -44,15 +27,13 @@ def message_class(msgtype: str) -> Any:
     return getattr(import_module(f"{package}.msg"), name)
 
 
-def type_name(message: Any) -> str:
-    """ "mm_edge/msg/Utterance" of its class."""
-    package, _, _ = message.__module__.partition(".")
-    return f"{package}/msg/{message.__name__}"
+MESSAGES = {kind: message_class(msgtype) for kind, (_, msgtype) in OUTPUTS.items()}
+"""The message class of everything that the core puts out."""
 
 
 def to_message(output: Any) -> Any:
     """The message for one of OUTPUTS: same field names, `stamp_ns` and `frame_id` in the header."""
-    message = OUTPUTS[type(output)][1]()
+    message = MESSAGES[type(output)]()
     message.header = Header(stamp=to_time(output.stamp_ns), frame_id=output.frame_id)
     for field in fields(output):
         value = getattr(output, field.name)

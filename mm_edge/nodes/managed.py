@@ -12,15 +12,15 @@ from typing import Any
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from mm_edge.assistant.outputs import OUTPUTS
 from mm_edge.compute.processing_time import Level, ProcessingTimes
 from mm_edge.nodes.config import DiagnosticsConfig, NodeConfig
-from mm_edge.nodes.convert import OUTPUTS, to_message
+from mm_edge.nodes.convert import MESSAGES, to_message
 from mm_edge.nodes.diagnostics import Diagnostics, Status
 from mm_edge.nodes.parameters import Parameters
 
 DONE, FAILED = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-OUTPUT_DEPTH = 10
-REPORT_DEPTH = 100
+OUTPUT_DEPTH = 100
 """Requests come in bursts, and each has its answer and its reports."""
 
 
@@ -86,8 +86,8 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]
     def create_outputs(self, *types: type) -> None:
         """Lifecycle publishers for these dataclasses of the core."""
         for output in types:
-            topic, message = OUTPUTS[output]
-            self._outputs[output] = self.create_lifecycle_publisher(message, topic, REPORT_DEPTH)
+            topic, _ = OUTPUTS[output]
+            self._outputs[output] = self.create_lifecycle_publisher(MESSAGES[output], topic, OUTPUT_DEPTH)
 
     def publish(self, output: Any) -> None:
         """Publish one of the types given to `create_outputs`, from any thread; silent once ROS was left."""

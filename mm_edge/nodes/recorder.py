@@ -9,10 +9,11 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
+from mm_edge.assistant.outputs import OUTPUTS
 from mm_edge.bags.mapped import Input
 from mm_edge.bags.source import REQUEST, REQUEST_TYPE
 from mm_edge.bags.writer import BagWriter
-from mm_edge.nodes.convert import OUTPUTS, message_class, type_name
+from mm_edge.nodes.convert import message_class
 
 DIAGNOSTICS, DIAGNOSTICS_TYPE = "/diagnostics", "diagnostic_msgs/msg/DiagnosticArray"
 DEPTH = 1000
@@ -32,7 +33,7 @@ class RecorderNode(Node):  # type: ignore[misc]
             (REQUEST, message_class(REQUEST_TYPE)),
             (DIAGNOSTICS, message_class(DIAGNOSTICS_TYPE)),
         ]
-        self._subscribed = [self._listen(topic, kind) for topic, kind in topics]
+        self._subscribed = [self._listen(topic, msgtype) for topic, msgtype in topics]
 
     def write(self, entry: Input) -> None:
         """An input that was played; requests come in over their topic like anybody's."""
@@ -44,9 +45,7 @@ class RecorderNode(Node):  # type: ignore[misc]
         """Whether every output has a publisher."""
         return all(self.count_publishers(topic) > 0 for topic, _ in OUTPUTS.values())
 
-    def _listen(self, topic: str, kind: Any) -> Any:
-        msgtype = type_name(kind)
-
+    def _listen(self, topic: str, msgtype: str) -> Any:
         def record(data: bytes) -> None:
             with self._lock:
                 self._bag.write(f"/{topic.lstrip('/')}", msgtype, self._now_ns(), bytes(data))
@@ -54,4 +53,4 @@ class RecorderNode(Node):  # type: ignore[misc]
 
         with self._lock:
             self._bag.add_topic(f"/{topic.lstrip('/')}", msgtype)
-        return self.create_subscription(kind, topic, record, QoSProfile(depth=DEPTH), raw=True)
+        return self.create_subscription(message_class(msgtype), topic, record, QoSProfile(depth=DEPTH), raw=True)

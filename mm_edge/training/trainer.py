@@ -118,8 +118,7 @@ class Trainer:
 def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
     """Muon for the trunk's matrices, AdamW for the rest.
 
-    Orthogonalised updates (Jordan et al. 2024, Muon) let the trunk find out much earlier which fact answers which
-    question: in a trial with the facts given, the loss after 200 steps was 1.1 instead of 2.5.
+    Orthogonalised updates (Jordan et al. 2024, Muon) let the trunk find out earlier which fact answers which question.
     """
     trunk = [p for p in network.blocks.parameters() if p.ndim == 2]
     others = [p for name, p in network.named_parameters() if not (name.startswith("blocks.") and p.ndim == 2)]

@@ -30,8 +30,8 @@ class RecorderNode(Node):  # type: ignore[misc]
         self._lock = threading.Lock()
         topics = [
             *OUTPUTS.values(),
-            (REQUEST, message_class(REQUEST_TYPE)),
-            (DIAGNOSTICS, message_class(DIAGNOSTICS_TYPE)),
+            (REQUEST, REQUEST_TYPE),
+            (DIAGNOSTICS, DIAGNOSTICS_TYPE),
         ]
         self._subscribed = [self._listen(topic, msgtype) for topic, msgtype in topics]
 

@@ -39,7 +39,7 @@ class Result:
 def names() -> list[str]:
     """The benchmarks that exist."""
     package = importlib.import_module("mm_edge.bench")
-    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "harness")
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "harness" and m.name[0] != "_")
 
 
 def run(name: str, seed: int = DEFAULT_SEED, quick: bool = False, json_path: Path | None = None) -> Result:

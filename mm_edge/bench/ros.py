@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
-from types import new_class
 
 import numpy as np
 import psutil
@@ -50,9 +49,9 @@ def measure(seed: int, quick: bool) -> Result:
         return Result({}, [], ["a real ROS 2 is installed: its rclpy would be measured, not this layer"])
     os.environ["ROS_DOMAIN_ID"] = str(FIRST_DOMAIN + os.getpid() % DOMAINS)
     seconds = QUICK_SECONDS if quick else SECONDS
-    ours = stream(VGA, seconds, "publish", "receive")
-    theirs = stream(VGA, seconds, "publish_plain", "receive_plain")
-    large = stream(FULL_HD, seconds, "publish", "receive")
+    ours = stream(VGA, seconds, "ros")
+    theirs = stream(VGA, seconds, "_cyclonedds")
+    large = stream(FULL_HD, seconds, "ros")
     idle_percent = idle_cpu_percent(seconds)
     rows = [
         _row("640 x 480, mm_edge.ros", ours),
@@ -87,11 +86,11 @@ def _row(name: str, found: Stream) -> dict[str, object]:
     }
 
 
-def stream(size: tuple[int, int], seconds: float, publisher: str, receiver: str) -> Stream:
-    """Images from one process to another."""
+def stream(size: tuple[int, int], seconds: float, side: str) -> Stream:
+    """Images from one process to another; `side`: the module of this package that sends and receives them."""
     count = WARM_UP + round(seconds * RATE_HZ)
-    call = "from mm_edge.bench.ros import {0}; {0}({1})"
-    calls = (call.format(receiver, count), call.format(publisher, f"{size[0]}, {size[1]}, {count}"))
+    begin = f"from mm_edge.bench import {side} as side; "
+    calls = (f"{begin}side.receive({count})", f"{begin}side.publish({size[0]}, {size[1]}, {count})")
     receiving, sending = (subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) for text in calls)
     try:
         found, _ = receiving.communicate(timeout=START_S + seconds + START_S)
@@ -137,7 +136,7 @@ def publish(height: int, width: int, count: int) -> None:
     rclpy.init(args=[])
     node = rclpy.create_node("bench_publisher")
     publisher = node.create_publisher(Image, "bench_image", qos_profile_sensor_data)
-    message = Image(height=height, width=width, encoding="rgb8", step=3 * width, data=_noise(height, width))
+    message = Image(height=height, width=width, encoding="rgb8", step=3 * width, data=noise(height, width))
 
     def send(number: int) -> None:
         message.header.frame_id = str(number)
@@ -145,43 +144,7 @@ def publish(height: int, width: int, count: int) -> None:
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(now_ns, 1_000_000_000)
         publisher.publish(message)
 
-    _paced(count, lambda: publisher.get_subscription_count() > 0, send)
-
-
-def receive_plain(count: int) -> None:
-    """By the cyclonedds package alone; prints the latencies in milliseconds."""
-    from cyclonedds.core import ReadCondition, SampleState, WaitSet
-    from cyclonedds.sub import DataReader
-
-    participant, topic, qos = _plain_topic()
-    reader = DataReader(participant, topic, qos=qos)
-    waitset = WaitSet(participant)
-    waitset.attach(ReadCondition(reader, SampleState.NotRead))
-    latencies_ms: list[float] = []
-    number, give_up_s = 0, time.monotonic() + START_S
-    while number < count - 1 and time.monotonic() < give_up_s:
-        waitset.wait(timeout=100_000_000)
-        for sample in reader.take(N=16):
-            now_ns = time.monotonic_ns()
-            number, give_up_s = sample.number, time.monotonic() + GRACE_S
-            if number >= WARM_UP:
-                latencies_ms.append((now_ns - sample.stamp_ns) / 1e6)
-    print(json.dumps(latencies_ms))
-
-
-def publish_plain(height: int, width: int, count: int) -> None:
-    """By the cyclonedds package alone; the other process."""
-    from cyclonedds.pub import DataWriter
-
-    participant, topic, qos = _plain_topic()
-    writer = DataWriter(participant, topic, qos=qos)
-    pixels = list(_noise(height, width))
-    kind = topic.data_type
-
-    def send(number: int) -> None:
-        writer.write(kind(number=number, stamp_ns=time.monotonic_ns(), data=pixels))
-
-    _paced(count, lambda: len(writer.get_matched_subscriptions()) > 0, send)
+    paced(count, lambda: publisher.get_subscription_count() > 0, send)
 
 
 def idle_cpu_percent(seconds: float) -> float:
@@ -211,24 +174,8 @@ def _until_settled(pid: int) -> None:
             return
 
 
-def _plain_topic() -> tuple[object, object, object]:
-    from cyclonedds.core import Policy, Qos
-    from cyclonedds.domain import DomainParticipant
-    from cyclonedds.idl import IdlStruct
-    from cyclonedds.idl.types import sequence, uint8, uint32, uint64
-    from cyclonedds.topic import Topic
-
-    fields = {"number": uint32, "stamp_ns": uint64, "data": sequence[uint8]}
-    body = {"__annotations__": fields, "__module__": __name__}
-    kind = dataclass(
-        new_class("BenchImage", (IdlStruct,), {"typename": "BenchImage"}, lambda space: space.update(body))
-    )
-    qos = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(5))
-    participant = DomainParticipant(int(os.environ["ROS_DOMAIN_ID"]))
-    return participant, Topic(participant, "BenchImage", kind), qos
-
-
-def _paced(count: int, matched: Callable[[], bool], send: Callable[[int], None]) -> None:
+def paced(count: int, matched: Callable[[], bool], send: Callable[[int], None]) -> None:
+    """`send(number)` at RATE_HZ, once somebody listens."""
     give_up_s = time.monotonic() + START_S
     while not matched() and time.monotonic() < give_up_s:
         time.sleep(0.02)
@@ -240,7 +187,8 @@ def _paced(count: int, matched: Callable[[], bool], send: Callable[[int], None])
     time.sleep(2 * GRACE_S)
 
 
-def _noise(height: int, width: int) -> bytes:
+def noise(height: int, width: int) -> bytes:
+    """The pixels of an rgb8 image."""
     return np.random.default_rng(0).integers(0, 256, 3 * height * width, dtype=np.uint8).tobytes()
 
 

@@ -38,7 +38,8 @@ def test_the_most_urgent_first_then_the_oldest() -> None:
 def test_a_stale_remark_is_dropped_and_reported() -> None:
     queue = filled(sentence("stale", expires_s=2.0), sentence("fresh", expires_s=9.0))
     item, events = queue.next(5 * S)
-    assert item is not None and item.utterance.id == "fresh"
+    assert item is not None
+    assert item.utterance.id == "fresh"
     assert [(e.item.utterance.id, e.state) for e in events] == [("stale", State.EXPIRED)]
     assert "3.0 s" in events[0].detail
 

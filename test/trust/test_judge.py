@@ -67,5 +67,5 @@ def test_constants_are_bound_to_their_weights(constants: TrustConstants, tmp_pat
 @pytest.mark.parametrize("content", ["", "{}", json.dumps({"calibration": 3})])
 def test_damaged_constants_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "trust.json").write_text(content)
-    with pytest.raises(TrustError, match="trust.json"):
+    with pytest.raises(TrustError, match=r"trust\.json"):
         TrustConstants.load(tmp_path / "trust.json", tmp_path / "w")

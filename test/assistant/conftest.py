@@ -1,0 +1,113 @@
+"""An engine that says what a test tells it to, and messages without ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mm_edge.assistant.clock import ManualClock
+from mm_edge.assistant.config import AssistantConfig
+from mm_edge.engine.base import KVCache, Percept
+from mm_edge.model.observation import Observation
+from mm_edge.model.tokenizer import Tokenizer
+from mm_edge.trust.calibration import Calibration
+from mm_edge.trust.constants import TrustConstants
+from mm_edge.trust.novelty import Novelty
+from mm_edge.world.grammar import vocabulary
+
+S = 1_000_000_000
+LENGTH = 16
+
+
+class Parrot:
+    """An engine that says `answers[text]`, as surely as `sure` says; `cost_s` passes on the clock with every pass."""
+
+    name = "parrot"
+    history_slots = 4
+    answer_length = LENGTH
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.tokenizer = Tokenizer(vocabulary())
+        self.answers: dict[str, str] = {"": "<silent>"}
+        self.sure = 0.99
+        self.cost_s = 0.0
+        self.encoded: list[Observation] = []
+        self.histories: list[int] = []
+        self.fails = False
+        self._clock = clock
+        self._says = ""
+
+    def encode(self, observation: Observation) -> Percept:
+        if self.fails:
+            raise RuntimeError("the engine stalled")
+        self.encoded.append(observation)
+        return Percept(torch.zeros(1, 2), torch.zeros(2), np.zeros(2, np.float32), {"light": ("red", 0.9)})
+
+    def prefill(self, history: Tensor | None, percept: Percept, text: str, style: int) -> KVCache:
+        self.histories.append(0 if history is None else len(history))
+        self._says = self.answers.get(text, "<refuse> I do not know that.")
+        return KVCache(torch.zeros(0), torch.zeros(0), torch.zeros(0), 0)
+
+    def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
+        self._clock.set(self._clock.now_ns() + round(self.cost_s * S))
+        said = self.tokenizer.sentence(self._says, LENGTH)
+        others = len(self.tokenizer) - self.tokenizer.first_word
+        odds = torch.full((LENGTH, len(self.tokenizer)), -torch.inf)
+        odds[:, self.tokenizer.first_word :] = np.log((1 - self.sure) / others)
+        odds[torch.arange(LENGTH), said] = np.log(self.sure)
+        return odds
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(100 * S)
+
+
+@pytest.fixture
+def parrot(clock: ManualClock) -> Parrot:
+    return Parrot(clock)
+
+
+@pytest.fixture
+def constants() -> TrustConstants:
+    return TrustConstants("", Calibration(), Novelty.fit(np.random.default_rng(0).normal(size=(50, 2))))
+
+
+@pytest.fixture
+def config() -> AssistantConfig:
+    return AssistantConfig(watch_rate_hz=30.0, alert_repeat_s=10.0)
+
+
+def header(at_s: float, frame_id: str = "") -> SimpleNamespace:
+    stamp_ns = round(at_s * S)
+    return SimpleNamespace(stamp=SimpleNamespace(sec=stamp_ns // S, nanosec=stamp_ns % S), frame_id=frame_id)
+
+
+@pytest.fixture
+def make() -> Callable[..., Any]:
+    """`make(topic, at_s, **fields)`: something with the attributes of the topic's message."""
+
+    def made(topic: str, at_s: float, **fields: Any) -> SimpleNamespace:
+        grey = np.full((4, 6, 3), 90, np.uint8)
+        nan = float("nan")
+        values: dict[str, dict[str, Any]] = {
+            "image": {"height": 4, "width": 6, "encoding": "rgb8", "step": 18, "data": grey.tobytes()},
+            "image/compressed": {"format": "jpeg", "data": b""},
+            "vehicle_state": dict.fromkeys(
+                (
+                    "acceleration_mps2", "yaw_rate_rps", "steering_angle_rad", "throttle", "brake",
+                    "energy_percent", "range_m", "speed_limit_mps",
+                ), nan,
+            ) | {"speed_mps": 10.0, "gear": 4, "left_indicator": False, "right_indicator": False},
+            "request": {"id": "q", "text": "what is ahead", "deadline_ms": 500.0, "stakes": 1},
+            "audio": {"sample_rate_hz": 16_000, "channels": 1, "samples": np.zeros(1600, np.int16)},
+        }  # fmt: skip
+        return SimpleNamespace(header=header(at_s, fields.pop("frame_id", "")), **(values[topic] | fields))
+
+    return made

@@ -1,0 +1,155 @@
+"""One turn at a time, with an engine that says what it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mm_edge.assistant.clock import ManualClock
+from mm_edge.assistant.config import AssistantConfig
+from mm_edge.assistant.inbox import Inbox, Look
+from mm_edge.assistant.intake import Intake
+from mm_edge.assistant.request import Request
+from mm_edge.assistant.session import Session, Turn
+from mm_edge.feedback.utterance import Kind, Priority
+from mm_edge.trust.constants import TrustConstants
+from mm_edge.trust.report import Verdict
+
+S = 1_000_000_000
+
+
+@pytest.fixture
+def session(config: AssistantConfig, parrot, constants: TrustConstants, clock: ManualClock) -> Session:
+    return Session(config, parrot, constants, Inbox(config, clock), clock)
+
+
+@pytest.fixture
+def see(session: Session, clock: ManualClock, make: Callable[..., Any]) -> Callable[[float], None]:
+    """`see(at_s)`: a camera frame and the vehicle's signals at that time."""
+    intake = Intake(session.inbox, lambda _: None, lambda *_: None)
+
+    def seen(at_s: float) -> None:
+        clock.set(round(at_s * S))
+        intake.receive("vehicle_state", make("vehicle_state", at_s))
+        intake.receive("image", make("image", at_s, frame_id="camera"))
+
+    return seen
+
+
+def asked(session: Session, text: str = "how fast are we", deadline_ms: float = 500.0) -> Turn:
+    pending = session.inbox.put_request(Request(session.clock.now_ns(), "q", text, deadline_ms))
+    assert pending is not None
+    return session.answer(pending)
+
+
+def looked(session: Session) -> Turn | None:
+    job = session.inbox.next_job(timeout_s=0.0)
+    assert isinstance(job, Look)
+    return session.look(job)
+
+
+def test_numbers_come_from_the_vehicle(session: Session, parrot, see) -> None:
+    parrot.answers["how fast are we"] = "<speed> The speed is {speed}."
+    see(100.0)
+    said = asked(session).utterance
+    assert said is not None
+    assert said.text == "The speed is 36."
+    assert (said.kind, said.final, said.request_id) == (Kind.ANSWER, True, "q")
+
+
+def test_outputs_carry_the_stamp_of_the_input(session: Session, see) -> None:
+    see(100.0)
+    session.clock.set(100 * S + S // 5)  # type: ignore[attr-defined]
+    turn = asked(session)
+    stamps = {turn.utterance.stamp_ns, turn.latency.stamp_ns, turn.trust.stamp_ns, turn.scene.stamp_ns}  # type: ignore[union-attr]
+    assert stamps == {100 * S}
+    assert turn.trust.image_age_ms == pytest.approx(200)
+    assert turn.latency.frame_id == "camera"
+
+
+@pytest.mark.parametrize(
+    ("sure", "kind", "verdict", "said"),
+    [
+        (0.95, Kind.ANSWER, Verdict.ACCEPTED, "The light is red."),
+        (0.60, Kind.ANSWER, Verdict.HEDGED, "I think the light is red."),
+        (0.30, Kind.UNSURE, Verdict.ABSTAINED, "I am not sure"),
+    ],
+)
+def test_confidence_decides_the_wording(session: Session, parrot, see, sure, kind, verdict, said) -> None:
+    parrot.answers["what does the light show"], parrot.sure = "<light> The light is red.", sure
+    see(100.0)
+    turn = asked(session, "what does the light show")
+    assert turn.utterance is not None
+    assert turn.utterance.kind == kind
+    assert turn.trust.verdict == verdict
+    assert turn.utterance.text.startswith(said)
+
+
+def test_passes_end_when_the_time_is_up(session: Session, parrot, see) -> None:
+    parrot.sure, parrot.cost_s = 0.5, 0.1
+    see(100.0)
+    turn = asked(session, deadline_ms=250.0)
+    assert turn.latency.passes == 2
+    assert turn.latency.reason == "no time for another pass"
+
+
+def test_the_first_pass_always_counts(session: Session, parrot, see) -> None:
+    parrot.cost_s = 3.0
+    see(100.0)
+    turn = asked(session, deadline_ms=50.0)
+    assert turn.utterance is not None
+    assert turn.utterance.text
+    assert turn.latency.passes == 1
+
+
+def test_an_alert_is_said_once_and_urgently(session: Session, parrot, see) -> None:
+    parrot.answers[""] = "<alert:lead_braking> The vehicle ahead is braking hard."
+    turns = []
+    for step in range(5):
+        see(100.0 + 0.2 * step)
+        turns.append(looked(session))
+    said = [turn.utterance for turn in turns if turn and turn.utterance]
+    assert [(u.kind, u.priority, u.topic) for u in said] == [(Kind.ALERT, Priority.URGENT, "lead_braking")]
+    assert said[0].expires_ns == 100 * S + 2 * S
+
+
+def test_nothing_is_said_when_nothing_is_worth_it(session: Session, see) -> None:
+    see(100.0)
+    turn = looked(session)
+    assert turn is not None
+    assert turn.utterance is None
+    assert turn.scene.values == ("red",)
+
+
+def test_a_late_frame_only_enters_the_history(session: Session, parrot, see) -> None:
+    see(100.0)
+    job = session.inbox.next_job(timeout_s=0.0)
+    session.clock.set(100 * S + S // 2)  # type: ignore[attr-defined]
+    assert session.look(job) is None
+    assert session.history.report(0).observations == 1
+    see(101.0)
+    turn = looked(session)
+    assert turn is not None
+    assert turn.latency.dropped_frames == 1
+
+
+def test_the_history_grows_and_ends_with_the_drive(session: Session, parrot, see) -> None:
+    for step in range(6):
+        see(100.0 + 0.5 * step)
+        looked(session)
+    assert parrot.histories == [0, 1, 2, 3, 4, 4]
+    session.inbox.put_image(5 * S, lambda: None)  # type: ignore[arg-type,return-value]
+    assert session.inbox.epoch == 1
+    asked(session)
+    assert session.history.report(0).observations == 1
+
+
+def test_the_same_seed_says_the_same_words(config, parrot, constants, clock) -> None:
+    styles: list[list[int]] = []
+    for _ in range(2):
+        session = Session(config, parrot, constants, Inbox(config, clock), clock)
+        styles.append([session._style() for _ in range(20)])
+    assert styles[0] == styles[1]
+    assert len(set(styles[0])) > 3

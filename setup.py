@@ -16,15 +16,14 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["mm_edge", "mm_edge.*"]),
     package_data={"mm_edge": ["weights/*", "report/*.j2"]},
-    data_files=[
-        (f"share/mm_edge/{folder}", glob(f"{folder}/*.*")) for folder in ("msg", "config", "launch")
-    ]
+    data_files=[(f"share/mm_edge/{folder}", glob(f"{folder}/*.*")) for folder in ("msg", "config", "launch")]
     + [("share/mm_edge", ["package.xml"]), ("share/ament_index/resource_index/packages", ["resource/mm_edge"])],
     install_requires=[
         "jinja2",
         "matplotlib",
         "mcap",  # recordings that the regular reader refuses
         "numpy",
+        "onnxruntime",
         "opencv-python-headless",  # the other one needs libGL, which a fresh machine lacks
         "psutil",
         "pydantic>=2",
@@ -37,8 +36,16 @@ setup(
     ],
     extras_require={
         "dds": ["cyclonedds>=11; platform_machine == 'x86_64'"],
+        "export": ["onnx", "onnxscript"],
         "speech": ["espeakng-loader"],  # GPL-3.0-or-later
-        "test": ["hypothesis", "mypy", "pytest", "pytest-timeout", "ruff"],
+        "test": [
+            "hypothesis",
+            "mypy",
+            "pytest",
+            "pytest-timeout",
+            "ruff",
+            "tensorrt-rtx; platform_machine == 'x86_64' and sys_platform == 'linux'",  # compiles without a GPU
+        ],
     },
     entry_points={"console_scripts": ["mm-edge = mm_edge.cli:main"]},
 )

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from mm_edge.errors import UserError
-from mm_edge.ros import ensure_rclpy
+from mm_edge.nodes.run import joined
 
 CONNECT_S = 5.0
 MARGIN_S = 2.0
@@ -19,14 +19,8 @@ UNSURE, FOLLOW_UP = 1, 2
 
 def run(text: str, deadline_ms: float, namespace: str = "") -> None:
     """Prints every utterance for this request with its reports. Raises UserError when nobody answers."""
-    ensure_rclpy()
-    import rclpy
-
-    rclpy.init(args=[])
-    try:
+    with joined():
         _Asker(text, deadline_ms, namespace).run()
-    finally:
-        rclpy.try_shutdown()
 
 
 class _Asker:

@@ -85,7 +85,7 @@ def ask(
     text: Annotated[str, typer.Argument(help="The request in plain words.")],
     deadline_ms: Annotated[
         float, typer.Option("--deadline", parser=milliseconds, metavar="TIME", help="For example 500ms or 2s.")
-    ] = 500.0,
+    ] = "500ms",  # type: ignore[assignment]  # typer parses defaults too
     namespace: Annotated[str, typer.Option(help="Namespace of the nodes.")] = "",
 ) -> None:
     """Put a request to running nodes; prints what comes back, with its report."""
@@ -133,22 +133,40 @@ def bench(
 
 @app.command()
 def train(
-    out: Out = Path("out/train"),
+    recipe: Annotated[Path | None, typer.Argument(help="YAML of a recipe; none: that of the shipped weights.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; none: the recipe's.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates of the weights.")] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Single-threaded processes.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the initial weights.")] = None,
 ) -> None:
-    """Train the small model on generated drives, or go on where it stopped."""
-    from mm_edge.training.recipe import Recipe
+    """Train the model on generated drives, or go on where it stopped."""
+    from mm_edge.training.recipe import read
     from mm_edge.training.run import run
 
-    given = {"steps": steps, "processes": processes, "seed": seed}
-    recipe = Recipe.model_validate({"out": out} | {name: value for name, value in given.items() if value is not None})
-    typer.echo(run(recipe))
+    given = {"out": out, "steps": steps, "processes": processes, "seed": seed}
+    typer.echo(run(read(recipe, {name: value for name, value in given.items() if value is not None})))
 
 
 @app.command()
-def generate(
+def export(
+    backend: Annotated[str, typer.Option(help="onnxruntime or tensorrt.")] = "onnxruntime",
+    precision: Annotated[list[str] | None, typer.Option(help="fp32, fp16, int8; none: all the engine has.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Where engines lie; none: the user's cache folder.")] = None,
+) -> None:
+    """Write the model's graphs for another engine, so that the nodes can use it; quick when nothing changed."""
+    from mm_edge.engine import EngineError, weights_path
+    from mm_edge.engine.export import PRECISIONS, default_cache
+    from mm_edge.engine.export import export as write
+
+    try:
+        for each in precision or PRECISIONS[backend]:
+            typer.echo(write(weights_path("small"), backend, each, cache or default_cache(), typer.echo))
+    except (EngineError, KeyError) as error:
+        raise UserError(f"no engine named {backend!r}" if isinstance(error, KeyError) else str(error)) from error
+
+
+@app.command()
+def world(
     out: Annotated[Path, typer.Option(help="The bag to write.")] = Path("out/drive.mcap"),
     seed: Seed = 1_500_000,
     seconds: Seconds = 60.0,

@@ -18,7 +18,7 @@ from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from mm_edge.compute.device import device_name, number, power_mode, text
+from mm_edge.compute.device import device_name, number, power_mode, power_modes, text
 
 PYTHON_RANGE = ((3, 10), (3, 12))
 RECEIVE_BUFFER_BYTES = 8 * 2**20
@@ -158,17 +158,32 @@ def _onnxruntime() -> Finding:
     try:
         import onnxruntime
     except (ImportError, OSError):
-        return Finding("engine onnxruntime", Status.NOTE, "not installed; this version does not use it")
+        return Finding("engine onnxruntime", Status.NOTE, "not installed", "pip install onnxruntime")
     providers = ", ".join(onnxruntime.get_available_providers())
-    return Finding("engine onnxruntime", Status.OK, f"{onnxruntime.__version__}: {providers}; not used by this version")
+    return Finding("engine onnxruntime", Status.OK, f"{onnxruntime.__version__}: {providers}{_exported('onnxruntime')}")
 
 
 def _tensorrt() -> Finding:
     try:
         import tensorrt
     except (ImportError, OSError):
-        return Finding("engine tensorrt", Status.NOTE, "not installed; this version does not use it")
-    return Finding("engine tensorrt", Status.OK, f"{tensorrt.__version__}; not used by this version")
+        return Finding("engine tensorrt", Status.NOTE, "not installed; on a Jetson it comes with JetPack")
+    return Finding("engine tensorrt", Status.OK, f"{tensorrt.__version__}{_exported('tensorrt')}")
+
+
+def _exported(backend: str) -> str:
+    """What `mm-edge export` has written for an engine."""
+    from mm_edge.engine import EngineError, weights_path
+    from mm_edge.engine.export import PRECISIONS, default_cache, find
+
+    found = []
+    for precision in PRECISIONS[backend]:
+        try:
+            find(weights_path("small"), backend, precision, default_cache())
+            found.append(precision)
+        except EngineError:
+            continue
+    return f"; exported: {', '.join(found)}" if found else "; nothing exported (mm-edge export)"
 
 
 def weights() -> list[Finding]:
@@ -213,17 +228,13 @@ def computer(root: Path = Path("/")) -> list[Finding]:
 
 def _power(root: Path) -> Finding:
     mode = power_mode(root)
-    number_of_mode = mode.removeprefix("pmode:")
-    if not number_of_mode.isdecimal():
+    if not mode:
         return Finding("power mode", Status.NOTE, "unknown", "sudo nvpmodel -q")
-    pattern = rf"POWER_MODEL\s+ID={int(number_of_mode)}\s+NAME=(\S+)"
-    named = re.search(pattern, text(root / "etc/nvpmodel.conf"))
-    name = named[1] if named else f"mode {int(number_of_mode)}"
-    if name.startswith(MAXN):
-        return Finding("power mode", Status.OK, name)
-    return Finding(
-        "power mode", Status.NOTE, name, "for the shortest latency: sudo nvpmodel -m 0 && sudo jetson_clocks"
-    )
+    if mode.startswith(MAXN):
+        return Finding("power mode", Status.OK, mode)
+    free = next((number for number, name in power_modes(root).items() if name.startswith(MAXN)), None)
+    fix = "" if free is None else f"for the shortest latency: sudo nvpmodel -m {free} && sudo jetson_clocks"
+    return Finding("power mode", Status.NOTE, mode, fix)
 
 
 def _version(package: str) -> str:

@@ -81,7 +81,9 @@ def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
     """Play as fast as it goes; two runs record the same but for measured durations."""
     config = AssistantConfig()
     constants = TrustConstants.load(trust_path(config.rung), weights_path(config.rung))
-    assistant = OfflineAssistant(config, load_engine(config.rung, config.threads), constants)
+    assistant = OfflineAssistant(
+        config, load_engine(config.rung, config.threads, config.engine, config.precision), constants
+    )
     said: list[tuple[int, Utterance]] = []
     with BagWriter(bag_path) as bag:
         for topic, msgtype in OUTPUTS.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ def run(
     split: bool = False, params_file: Path | None = None, namespace: str = "", settings: Sequence[str] = ()
 ) -> None:
     """Serve until SIGINT or SIGTERM. `settings`: parameters for all nodes, as NAME:=VALUE. Raises UserError."""
+    if not re.fullmatch(r"/?([A-Za-z_]\w*(/[A-Za-z_]\w*)*)?/?", namespace, re.ASCII):
+        raise UserError(f"{namespace!r} is no namespace; write for example car or car/front")
     if params_file is not None and not params_file.is_file():
         raise UserError(f"{params_file}: no such parameter file")
     arguments = {name: node_arguments(name, params_file, namespace, settings) for name in NODES}

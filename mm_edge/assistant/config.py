@@ -16,6 +16,16 @@ class AssistantConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rung: Literal["small"] = Field("small", description="Which size of the model answers.", json_schema_extra=READ_ONLY)
+    engine: Literal["auto", "tensorrt", "onnxruntime", "torch"] = Field(
+        "auto",
+        description="What runs the model; the next one is used when it cannot. auto: the first that was exported.",
+        json_schema_extra=READ_ONLY,
+    )
+    precision: Literal["fp32", "fp16", "int8"] = Field(
+        "fp32",
+        description="Precision of an exported engine: fp16 of tensorrt, int8 of onnxruntime.",
+        json_schema_extra=READ_ONLY,
+    )
     threads: int = Field(1, ge=1, le=64, description="Processor threads of the model.", json_schema_extra=READ_ONLY)
     style: int = Field(0, ge=0, le=8, description="Wording of the sentences, 1 to 8; 0 varies it.")
     seed: int = Field(

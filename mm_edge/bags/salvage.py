@@ -78,7 +78,10 @@ def _add_channel(found: Salvaged, channel: Channel, schema: Schema | None, topic
 
 
 def _scan_db3(found: Salvaged) -> Iterator[RawMessage]:
-    """`writable_schema` makes SQLite open a file that is shorter than its header says; nothing is written."""
+    """`writable_schema` makes SQLite open a file that is shorter than its header says; nothing is written.
+
+    SQLite fills up a page that was cut with zeros, so the last message that it still finds is not believed.
+    """
     connection = sqlite3.connect(f"file:{found.path}?mode=ro&immutable=1", uri=True)
     found.problem = "is cut off or damaged"
     try:
@@ -92,8 +95,13 @@ def _scan_db3(found: Salvaged) -> Iterator[RawMessage]:
                 found.types[name] = msgtype
             else:
                 found.foreign.add(encoding)
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        cut = found.path.stat().st_size % page_bytes != 0
+        held: list[RawMessage] = []
         for number, stamp_ns, data in connection.execute("SELECT topic_id, timestamp, data FROM messages"):
             if number in topics:
-                yield stamp_ns, topics[number], bytes(data)
+                held.append((stamp_ns, topics[number], bytes(data)))
+                if len(held) > cut:
+                    yield held.pop(0)
     finally:
         connection.close()

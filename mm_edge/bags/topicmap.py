@@ -55,6 +55,9 @@ class ImuRule(_Strict):
     def _each_axis_once(cls, axes: tuple[Axis, Axis, Axis]) -> tuple[Axis, Axis, Axis]:
         if {axis[-1] for axis in axes} != {"x", "y", "z"}:
             raise ValueError("axes must name x, y and z once each")
+        turns = ["xyz".index(axis[-1]) for axis in axes] in ([0, 1, 2], [1, 2, 0], [2, 0, 1])
+        if turns != (sum(axis.startswith("-") for axis in axes) % 2 == 0):
+            raise ValueError("axes are mirrored: no sensor can be turned like this")
         return axes
 
 

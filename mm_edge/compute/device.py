@@ -7,6 +7,7 @@ NVIDIA cards and other accelerators beside the processor are not looked at. Know
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan, nan
@@ -108,8 +109,15 @@ def device_name(root: Path = Path("/")) -> str:
 
 
 def power_mode(root: Path = Path("/")) -> str:
-    """Jetson's power mode as nvpmodel keeps it, e.g. "pmode:0000"; "" elsewhere."""
-    return next(iter(text(root / POWER_MODE).splitlines()), "")
+    """Jetson's power mode by its name, e.g. "MAXN", or "mode 3" when it has none; "" elsewhere or when unknown."""
+    current = re.match(r"pmode:(\d+)\b", text(root / POWER_MODE), re.ASCII)
+    return power_modes(root).get(int(current[1]), f"mode {int(current[1])}") if current else ""
+
+
+def power_modes(root: Path = Path("/")) -> dict[int, str]:
+    """The names of a Jetson's power modes, by number."""
+    found = re.findall(r"POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)", text(root / "etc/nvpmodel.conf"), re.ASCII)
+    return {int(number_of_mode): name.rstrip(">") for number_of_mode, name in found}
 
 
 def text(path: Path) -> str:

@@ -17,7 +17,11 @@ from mm_edge.model.tokenizer import Tokenizer
 
 
 class EngineError(Exception):
-    """The weights are missing or damaged, or the engine does not reproduce the reference."""
+    """The engine cannot be used; the message says why: damaged files, or it does not reproduce the reference."""
+
+
+class EngineMissing(EngineError):
+    """The engine was never installed, or nothing was exported for it."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Percept:
     """One observation, encoded.
 
     tokens: [n, d], as the trunk takes them; summary: [d], what the history keeps; pooled: [p] float32, for novelty;
-    facts: name -> (most probable value, its probability), only those whose sensor is there.
+    facts: scene facts, name -> (most probable value, its probability), only those whose sensor is there.
     """
 
     tokens: Tensor
@@ -38,7 +42,8 @@ class Percept:
 class KVCache:
     """Keys and values [layers, heads, n, d_head] of the context, and a bias [n] added to every attention score.
 
-    `logical_length`: how many tokens the n slots stand for; more than n after compaction.
+    `logical_length`: how many tokens the n slots stand for; fewer than n when some are only filling, more after
+    compaction.
     """
 
     k: Tensor
@@ -60,3 +65,12 @@ class Engine(Protocol):
 
     def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
         """One pass over the answer block: ids [L] -> logits [L, V]."""
+
+
+class Runner(Protocol):
+    """Runs the graphs of `mm_edge.model.graphs`."""
+
+    name: str
+
+    def run(self, graph: str, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Inputs and outputs are those of the graph, in order."""

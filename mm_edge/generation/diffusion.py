@@ -13,7 +13,7 @@ from math import ceil
 import torch
 
 from mm_edge.engine.base import Engine, KVCache
-from mm_edge.model.tokenizer import EOS, MASK, SPECIAL, Tokenizer
+from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
 
 KEEP = 0.9
 """A token at least this probable is kept at once."""
@@ -51,7 +51,7 @@ def drafts(engine: Engine, cache: KVCache, max_passes: int) -> Iterator[Draft]:
     confidences = torch.zeros(engine.answer_length)
     for passes in range(1, max_passes + 1):
         logits = engine.decode(ids, cache)
-        logits[:, 1 : len(SPECIAL)] = -torch.inf
+        logits[:, EOS + 1 : engine.tokenizer.first_word] = -torch.inf
         probable, best = logits.softmax(-1).max(-1)
         open_ = ids == MASK
         chosen = torch.where(open_, best, ids)

@@ -1,7 +1,8 @@
 """From sensors to tokens: camera, vehicle signals and sound, and the facts that one observation shows.
 
 The facts are part of the way: each becomes a token, the mean of its values' embeddings weighted by their probability,
-so that what the answer builds on is what the scene report shows. Knows nothing about requests or history.
+so that what the answer builds on is what the scene report shows (a concept bottleneck: Koh et al. 2020, section 3, with
+the picture's own tokens beside it). Knows nothing about requests or history.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mm_edge.model.features import MEL_BANDS, STATE_SIZE, Features
-from mm_edge.model.schema import SCENE_FACTS
+from mm_edge.model.schema import BY_CAMERA, BY_MICROPHONE, FACTS
 
-SEEN_FACTS = {name: values for name, values in SCENE_FACTS.items() if name != "lead_motion"}
+SEEN_FACTS = {name: values for name, values in FACTS.items() if name != "lead_motion"}
 """The facts that one observation shows; motion takes several."""
 IMAGE_TOKENS = 10
 """A grid of 2 x 5."""
@@ -35,10 +36,18 @@ class Encoded:
     gap: Tensor
 
 
-def _conv(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
+class Conv(nn.Module):
+    """A 3 x 3 convolution, batch norm and ReLU. The weight is a matrix [outputs, inputs * 9], as Muon takes it."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.weight = nn.Parameter(torch.empty(outputs, inputs * 9).uniform_(-1, 1) * (inputs * 9) ** -0.5)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = self.weight.unflatten(1, (-1, 3, 3))
+        return F.relu(self.norm(F.conv2d(x, kernel, stride=self.stride, padding=1)))
 
 
 class Encoder(nn.Module):
@@ -46,8 +55,8 @@ class Encoder(nn.Module):
         super().__init__()
         c = width
         self.camera = nn.Sequential(
-            _conv(3, c, 2), _conv(c, 2 * c, 2), _conv(2 * c, 2 * c, 1), _conv(2 * c, 4 * c, 2),
-            _conv(4 * c, 4 * c, 1), _conv(4 * c, 8 * c, 2), _conv(8 * c, 8 * c, 1),
+            Conv(3, c, 2), Conv(c, 2 * c, 2), Conv(2 * c, 2 * c, 1), Conv(2 * c, 4 * c, 2),
+            Conv(4 * c, 4 * c, 1), Conv(4 * c, 8 * c, 2), Conv(8 * c, 8 * c, 1),
         )  # fmt: skip
         self.narrow = nn.Conv2d(8 * c, 2 * c, 1)
         self.flat = nn.Linear(2 * c * 60, 256)
@@ -72,7 +81,8 @@ class Encoder(nn.Module):
         self.summary = nn.Sequential(nn.Linear(whole + 1, 256), nn.GELU(), nn.Linear(256, d))
 
     def forward(self, inputs: Features) -> Encoded:
-        seen = self.camera((inputs.image.float() - 110.0) / 64.0) * inputs.has_image[:, :, None, None]  # [B, 8c, 6, 10]
+        pixels = (inputs.image.contiguous(memory_format=torch.channels_last).float() - 110.0) / 64.0
+        seen = self.camera(pixels) * inputs.has_image[:, :, None, None]  # [B, 8c, 6, 10]
         flat = F.gelu(self.flat(F.gelu(self.narrow(seen)).flatten(1))) * inputs.has_image
         state = self.state(inputs.state)
         sound = self.sound(inputs.sound)
@@ -89,15 +99,20 @@ class Encoder(nn.Module):
         )
 
     def _tokens(self, inputs: Features, seen: Tensor, state: Tensor, sound: Tensor, facts: dict[str, Tensor]) -> Tensor:
-        sensed = {name: inputs.has_image for name in facts} | {"siren": inputs.has_sound}
-        sensed["limit"] = torch.ones_like(inputs.has_image)
-        known = [
-            sensed[name] * (logits.softmax(-1) @ self.values[name]) + (1 - sensed[name]) * self.no_fact[index]
-            for index, (name, logits) in enumerate(facts.items())
-        ]
+        known = []
+        for index, (name, logits) in enumerate(facts.items()):
+            there, meant = sensed(name, inputs), logits.softmax(-1) @ self.values[name]
+            known.append(there * meant + (1 - there) * self.no_fact[index])
         grid = self.image_tokens(F.avg_pool2d(seen, (3, 2)).flatten(2).transpose(1, 2)) + self.image_place
         grid = torch.where(inputs.has_image[:, :, None] > 0, grid, self.no_image)
         heard = torch.where(inputs.has_sound > 0, self.sound_token(sound), self.no_sound)[:, None]
         return torch.cat(
             [torch.stack(known, 1), grid, self.state_tokens(state).unflatten(-1, (STATE_TOKENS, -1)), heard], 1
         )
+
+
+def sensed(fact: str, inputs: Features) -> Tensor:
+    """[B, 1]: 1 where the sensor that the fact needs is there."""
+    if fact in BY_CAMERA:
+        return inputs.has_image
+    return inputs.has_sound if fact in BY_MICROPHONE else torch.ones_like(inputs.has_image)

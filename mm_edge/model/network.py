@@ -1,8 +1,8 @@
 """The unified network: encoders, one transformer trunk, and a head over words.
 
-The trunk is causal over the context (history, percept, request) and bidirectional inside the answer block, whose tokens
-attend to the whole context through its cached keys and values (block diffusion: Arriola et al. 2025, section 3). Knows
-nothing about tokens' meaning, sampling or time.
+The trunk is causal over the context (history, percept, motion, request) and bidirectional inside the answer block,
+whose tokens attend to the whole context through its cached keys and values (block diffusion: Arriola et al. 2025,
+section 3). Knows nothing about tokens' meaning, sampling or time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class NetworkConfig:
 
     vocabulary: int
     d: int = 128
-    layers: int = 3
+    layers: int = 4
     heads: int = 4
     conv: int = 16
     history_slots: int = 8
@@ -48,14 +48,34 @@ class Block(nn.Module):
         self.up, self.down = nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
 
     def forward(self, x: Tensor, past: KV | None, mask: Tensor | None) -> tuple[Tensor, KV]:
-        """x: [B, T, d]; mask: added to the scores, broadcast to [B, heads, T, n + T]; returns x and its own K, V."""
+        """x: [B, T, d]; mask: added to the scores, broadcast to [B, heads, T, n + T]; returns x and all n + T K, V."""
         q, k, v = self.qkv(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        own = (k, v)
         if past is not None:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
+        attended = (scores if mask is None else scores + mask).softmax(-1) @ v
         x = x + self.out(attended.transpose(1, 2).flatten(2))
-        return x + self.down(F.relu(self.up(self.norm_mlp(x))).square()), own
+        return x + self.down(F.relu(self.up(self.norm_mlp(x))).square()), (k, v)
+
+
+class Motion(nn.Module):
+    """What the lead vehicle does, from the newest summaries: the one scene fact that a single observation hides."""
+
+    def __init__(self, d: int, slots: int) -> None:
+        super().__init__()
+        values = len(SCENE_FACTS["lead_motion"])
+        self.slots = slots
+        self.narrow = nn.Linear(d, 24)
+        self.hidden = nn.Linear(24 * (slots + 1), 128)
+        self.head = nn.Linear(128, values)
+        self.values = nn.Parameter(torch.randn(values, d) * 0.3)
+
+    def forward(self, history: Tensor, summary: Tensor) -> tuple[Tensor, Tensor]:
+        """history [B, m, d], m <= slots, summary [B, d] -> logits [B, values], token [B, 1, d]."""
+        missing = self.slots - history.shape[1]
+        recent = torch.cat([F.pad(history, (0, 0, missing, 0)), summary[:, None]], 1)
+        logits = self.head(F.gelu(self.hidden(self.narrow(recent).flatten(1))))
+        return logits, (logits.softmax(-1) @ self.values)[:, None]
 
 
 class Network(nn.Module):
@@ -67,40 +87,48 @@ class Network(nn.Module):
         self.words = nn.Embedding(config.vocabulary, d)
         self.styles = nn.Embedding(STYLES + 1, d)
         self.history_place = nn.Parameter(torch.randn(config.history_slots, d) * 0.3)
-        self.percept_place = nn.Parameter(torch.randn(PERCEPT_TOKENS, d) * 0.3)
+        self.percept_place = nn.Parameter(torch.randn(PERCEPT_TOKENS + 1, d) * 0.3)
         self.request_place = nn.Parameter(torch.randn(config.request_length + 1, d) * 0.3)
         self.answer_place = nn.Parameter(torch.randn(config.answer_length, d) * 0.3)
         self.blocks = nn.ModuleList(Block(d, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(d)
         self.head = nn.Linear(d, config.vocabulary)
-        self.motion = nn.Linear(d, len(SCENE_FACTS["lead_motion"]))
+        self.motion = Motion(d, config.history_slots)
         nn.init.normal_(self.words.weight, std=0.3)
         nn.init.normal_(self.styles.weight, std=0.3)
         with torch.no_grad():
             self.head.weight.copy_(0.1 * self.words.weight)  # a word is first of all itself
 
-    def context(self, history: Tensor, percept: Tensor, request: Tensor, style: Tensor) -> Tensor:
-        """history [B, m, d], percept [B, n, d], request ids [B, t], style [B] -> the trunk's input [B, m+n+1+t, d].
+    def context(self, history: Tensor, summary: Tensor, percept: Tensor) -> Tensor:
+        """What is known before anybody asks: history [B, m, d], summary [B, d], percept [B, n, d] -> [B, m + n + 1, d].
 
-        The newest summary is at the last place of the history, whatever m is.
+        The newest summary of the history is at its last place, whatever m is.
         """
         slots = self.config.history_slots
         if history.shape[1] > slots:
             raise ValueError(f"a history of {history.shape[1]} summaries, at most {slots}")
         remembered = history + self.history_place[slots - history.shape[1] :]
-        asked = torch.cat([self.styles(style)[:, None], self.words(request)], 1)
-        asked = asked + self.request_place[: asked.shape[1]]
-        return torch.cat([remembered, percept + self.percept_place, asked], 1)
+        _, motion = self.motion(history, summary)
+        return torch.cat([remembered, torch.cat([percept, motion], 1) + self.percept_place], 1)
 
-    def prefill(self, context: Tensor, mask: Tensor | None = None) -> tuple[Tensor, list[KV]]:
-        """Causal pass over the context [B, n, d]; mask [B, 1, 1, n] hides what is only filling. -> hidden, KV."""
-        length = context.shape[1]
-        causal = torch.full((length, length), -torch.inf, device=context.device).triu(1)
+    def request(self, ids: Tensor, style: Tensor) -> Tensor:
+        """ids [B, t], style [B] -> [B, 1 + t, d], which follows the context."""
+        asked = torch.cat([self.styles(style)[:, None], self.words(ids)], 1)
+        return asked + self.request_place[: asked.shape[1]]
+
+    def prefill(self, x: Tensor, past: list[KV] | None = None, bias: Tensor | None = None) -> list[KV]:
+        """Causal pass over x [B, T, d], which follows the n tokens of `past`; -> keys and values of all n + T tokens.
+
+        bias: [B, 1, 1, n + T], added to the scores; hides what is only filling.
+        """
+        new, known = x.shape[1], 0 if past is None else past[0][0].shape[2]
+        mask = torch.full((new, known + new), -torch.inf, device=x.device).triu(known + 1)
+        mask = mask if bias is None else torch.maximum(mask + bias, _LOWEST)
         cache = []
-        for block in self.blocks:
-            context, kv = block(context, None, causal if mask is None else torch.maximum(causal + mask, _LOWEST))
+        for index, block in enumerate(self.blocks):
+            x, kv = block(x, None if past is None else past[index], mask)
             cache.append(kv)
-        return context, cache
+        return cache
 
     def answer(self, ids: Tensor, cache: list[KV], bias: Tensor | None = None) -> Tensor:
         """ids [B, L] -> logits [B, L, V]. bias: [B, 1, 1, n], added to the scores of the cached context."""

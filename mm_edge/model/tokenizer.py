@@ -20,11 +20,17 @@ class Tokenizer:
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = tuple(words)
+        self.first_word = len(SPECIAL) + len(LETTERS)
+        """The smallest id of a whole word: of what lies below, an answer may hold EOS only."""
         self._tokens = (*SPECIAL, *(f"#{letter}" for letter in LETTERS), *self.words)
         self._ids = {token: index for index, token in enumerate(self._tokens)}
 
     def __len__(self) -> int:
         return len(self._tokens)
+
+    def id(self, word: str) -> int | None:
+        """The id of a whole word, None when it is not known."""
+        return self._ids.get(word)
 
     def request(self, text: str, limit: int) -> list[int]:
         """The ids of a request's first `limit` tokens; unknown characters are left out."""

@@ -16,7 +16,7 @@ from mm_edge.assistant.worker import Worker
 from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.processing_time import Level
 from mm_edge.engine import load, trust_path, weights_path
-from mm_edge.engine.base import Engine
+from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.feedback.utterance import Utterance
 from mm_edge.memory.report import MemoryReport
 from mm_edge.nodes.convert import message_class
@@ -37,13 +37,13 @@ class AssistantNode(ManagedNode):
         self._worker: Worker | None = None
         self._intake: Intake | None = None
         self._inbox: Inbox | None = None
-        self._engine: Engine | None = None
+        self._engine: GraphEngine | None = None
         super().__init__("assistant", STAGES, **options)
         self._settings = self.parameters(AssistantConfig, applied=self._apply)
 
     def configure(self) -> None:
         config = self._settings.config
-        self._engine = load(config.rung, config.threads)
+        self._engine = load(config.rung, config.threads, config.engine, config.precision)
         self._constants = TrustConstants.load(trust_path(config.rung), weights_path(config.rung))
         self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport)
         self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in TOPICS.items()]
@@ -74,7 +74,7 @@ class AssistantNode(ManagedNode):
             self.times.add({stage: getattr(output, f"{stage}_ms") for stage in STAGES}, self.clock.monotonic_s())
 
     def tasks(self) -> list[Any]:
-        return [self._input_status]
+        return [self._input_status, self._engine_status]
 
     def busy_s(self) -> float:
         return 0.0 if self._worker is None else self._worker.busy_s
@@ -90,6 +90,15 @@ class AssistantNode(ManagedNode):
     def _apply(self, config: AssistantConfig) -> None:
         if self._worker is not None:
             self._worker.configure(config)
+
+    def _engine_status(self) -> Status:
+        """Which engine runs the model, and why a preferred one does not."""
+        if self._engine is None:
+            return Status("engine", Level.OK, "not configured")
+        values: dict[str, object] = {"engine": self._engine.name}
+        if self._engine.refused:
+            return Status("engine", Level.WARN, f"{self._engine.name}; {'; '.join(self._engine.refused)}", values)
+        return Status("engine", Level.OK, self._engine.name, values)
 
     def _input_status(self) -> Status:
         """How fresh the inputs are, and what was wrong with them."""

@@ -20,7 +20,7 @@ from mm_edge.bags.source import Source
 from mm_edge.bags.types import typestore
 from mm_edge.bags.writer import BagWriter
 from mm_edge.errors import UserError
-from mm_edge.ros import ensure_rclpy
+from mm_edge.nodes.run import joined
 
 READY_S = 60.0
 """Loading torch and the weights takes seconds; on a slow machine, tens of them."""
@@ -43,15 +43,8 @@ class Watcher(Protocol):
 def play(source: Source, bag_path: Path, watcher: Watcher, log: Path) -> None:
     """Play `source` and record it to `bag_path`. Raises UserError when the nodes do not come up; `log` is theirs."""
     os.environ.setdefault("ROS_DOMAIN_ID", str(FIRST_DOMAIN + os.getpid() % DOMAINS))  # apart from a robot next door
-    ensure_rclpy()
-    import rclpy
-
-    rclpy.init(args=[])
-    try:
-        with _nodes(log) as child, BagWriter(bag_path) as bag:
-            _Performance(source, bag, watcher).run(child, log)
-    finally:
-        rclpy.try_shutdown()
+    with joined(), _nodes(log) as child, BagWriter(bag_path) as bag:
+        _Performance(source, bag, watcher).run(child, log)
 
 
 class _Performance:
@@ -112,8 +105,8 @@ class _Performance:
         clients = [self.player.create_client(GetState, f"/{name}/get_state") for name in ("assistant", "speaker")]
         give_up_s = time.monotonic() + READY_S
         while not (all(self._active(c) for c in clients) and self.player.heard() and self.recorder.hears()):
-            if child.poll() is not None or time.monotonic() > give_up_s:
-                raise UserError(f"the nodes did not come up; {log} says: {_last_line(log)}")
+            if child.poll() is not None or time.monotonic() > give_up_s or _failure(log):
+                raise UserError(f"the nodes did not come up; {log} says: {_failure(log) or _last_line(log)}")
             self.executor.spin_once(timeout_sec=POLL_S)
 
     def _active(self, client: Any) -> bool:
@@ -146,6 +139,11 @@ def _nodes(log: Path) -> Iterator[subprocess.Popen[bytes]]:
                 child.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 child.kill()
+
+
+def _failure(log: Path) -> str:
+    """The first error in the nodes' log, "" when there is none."""
+    return next((line for line in log.read_text(errors="replace").splitlines() if "[ERROR]" in line), "")
 
 
 def _last_line(log: Path) -> str:

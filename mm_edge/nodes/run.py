@@ -6,7 +6,8 @@ Here, and only here, rclpy is made importable before a node is.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -30,28 +31,42 @@ def run(nodes: Mapping[str, Sequence[str]], args: Sequence[str] = ()) -> None:
 
     Raises UserError for wrong arguments.
     """
+    made: list[Any] = []
+    with suppress(KeyboardInterrupt), joined(args):
+        from rclpy.executors import SingleThreadedExecutor
+
+        try:
+            for name, arguments in nodes.items():
+                made.append(_node(name, list(arguments)))
+            executor = SingleThreadedExecutor()
+            for node in made:
+                executor.add_node(node)
+            executor.spin()
+        finally:
+            for node in made:
+                node.stop()
+                node.destroy_node()
+
+
+@contextmanager
+def joined(args: Sequence[str] = ()) -> Iterator[None]:
+    """ROS, joined for the length of the block; SIGTERM ends it as Ctrl-C does.
+
+    Raises UserError when ROS cannot be joined.
+    """
     ensure_rclpy()
     import rclpy
-    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+    from rclpy.executors import ExternalShutdownException
 
     try:
         rclpy.init(args=list(args))
     except Exception as error:
         raise UserError(f"cannot join ROS: {error}") from error
-    made: list[Any] = []
     try:
-        for name, arguments in nodes.items():
-            made.append(_node(name, list(arguments)))
-        executor = SingleThreadedExecutor()
-        for node in made:
-            executor.add_node(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        yield
+    except ExternalShutdownException:
+        raise KeyboardInterrupt from None
     finally:
-        for node in made:
-            node.stop()
-            node.destroy_node()
         rclpy.try_shutdown()
 
 

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from mm_edge.errors import UserError
 from mm_edge.report.recording import AUDIO, Recording
 
+LATEST_S = 60.0
+"""Speech may end this long after the bag's last message."""
+
 
 def write_speech(recording: Recording, out: Path) -> list[Path]:
     """`speech/NNN-id.wav` for every sentence and `speech.wav`; nothing without speech. Raises UserError."""
@@ -40,14 +43,18 @@ def write_speech(recording: Recording, out: Path) -> list[Path]:
 
 
 def mix(recording: Recording, pieces: list[Any]) -> NDArray[np.int16]:
-    """Every piece at the moment when it was due to be heard, [n] from the bag's start."""
+    """Every piece at the moment when it was due to be heard, [n] from the bag's start.
+
+    What is stamped outside of the bag's time, but for LATEST_S after its end, was stamped by another clock: left out.
+    """
     rate_hz = pieces[0].sample_rate_hz
-    places = [round((_stamp_ns(piece) - recording.start_ns) / 1e9 * rate_hz) for piece in pieces]
-    ends = [place + len(piece.samples) for place, piece in zip(places, pieces, strict=True)]
+    longest = round((recording.duration_s + LATEST_S) * rate_hz)
+    placed = [(round((_stamp_ns(piece) - recording.start_ns) / 1e9 * rate_hz), piece.samples) for piece in pieces]
+    heard = [(place, samples) for place, samples in placed if 0 <= place <= longest]
+    ends = [place + len(samples) for place, samples in heard]
     track = np.zeros(max(round(recording.duration_s * rate_hz), *ends, 0), np.int16)
-    for place, piece in zip(places, pieces, strict=True):
-        if place >= 0:
-            track[place : place + len(piece.samples)] = piece.samples
+    for place, samples in heard:
+        track[place : place + len(samples)] = samples
     return track
 
 

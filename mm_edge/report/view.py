@@ -62,7 +62,8 @@ class View:
             table.add_column(ratio=1)
             table.add_row(Panel(self._scene(), title="what it sees"), Panel(self._turn(), title="last turn"))
             passed_s = time.monotonic() - self._began_s
-            said = Panel(Group(*self._said[-LINES:]), title="what it says", height=LINES + 2)
+            newest = Text("\n", no_wrap=True, overflow="ellipsis").join(self._said[-LINES:])
+            said = Panel(newest, title="what it says", height=LINES + 2)
             title = Text(f"{self._title}   {passed_s:.0f} s of {self._duration_s:.0f} s", "bold")
             return Group(title, table, said)
 

@@ -14,11 +14,11 @@ from torch import Tensor
 from mm_edge.model.encoders import SEEN_FACTS
 from mm_edge.model.features import Features, features
 from mm_edge.model.network import STYLES, NetworkConfig
-from mm_edge.model.schema import SCENE_FACTS
+from mm_edge.model.schema import BY_CAMERA, BY_MICROPHONE, SCENE_FACTS
 from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.world.drive import Drive
 from mm_edge.world.grammar import write
-from mm_edge.world.questions import ASKED, WATCH, Question, ask
+from mm_edge.world.questions import ASKED, WATCH, Question, answer, ask
 
 SPACING_S = 0.5
 IGNORE = -100
@@ -27,35 +27,35 @@ MOTIONS = SCENE_FACTS["lead_motion"]
 
 @dataclass(frozen=True)
 class BatchShape:
-    drives: int = 10
+    drives: int = 4
     moments: int = 10
-    turns: int = 12
+    turns: int = 40
     """Questions per drive."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """observations: drives * moments in a row; facts: name -> [N], IGNORE where the sensor is lost; gap: [N] log
-    metres, NaN without a lead; turn_of: [Q] index of the observation asked about; recalled: [Q] how many summaries
-    before it count; request [Q, t] and hidden [Q, t], True where it is only filling; style [Q]; answer [Q, L];
-    motion: [Q].
+    metres, NaN without a lead; recalled: [N] how many summaries before it are remembered; motion: [N] what the lead
+    vehicle does, IGNORE where that cannot be known; turn_of: [Q] index of the observation asked about; request [Q, t]
+    and hidden [Q, t], True where it is only filling; style [Q]; answer [Q, L].
     """
 
     observations: Features
     facts: dict[str, Tensor]
     gap: Tensor
-    turn_of: Tensor
     recalled: Tensor
+    motion: Tensor
+    turn_of: Tensor
     request: Tensor
     hidden: Tensor
     style: Tensor
     answer: Tensor
-    motion: Tensor
 
 
 def batch(first_seed: int, shape: BatchShape, config: NetworkConfig, tokenizer: Tokenizer) -> Batch:
     """The batch of the drives from `first_seed` on."""
-    seen, targets, gaps, turns = [], [], [], []
+    seen, targets, gaps, recalled, motions, turns = [], [], [], [], [], []
     for row in range(shape.drives):
         seed = first_seed + row
         rng = np.random.default_rng([seed, 7])
@@ -66,11 +66,16 @@ def batch(first_seed: int, shape: BatchShape, config: NetworkConfig, tokenizer: 
         seen += [drive.observation(t_s, height) for t_s in moments]
         targets += [_facts(drive, t_s) for t_s in moments]
         gaps += [_gap(drive, t_s) for t_s in moments]
+        known = [past if rng.random() < 0.75 else int(rng.integers(past + 1)) for past in range(shape.moments)]
+        recalled += [min(past, config.history_slots) for past in known]
+        motions += [_motion(drive, t_s, past) for t_s, past in zip(moments, known, strict=True)]
         turns += [_turn(drive, moments, row * shape.moments, rng) for _ in range(shape.turns)]
     return Batch(
         observations=features(seen),
         facts={name: torch.tensor([target[name] for target in targets]) for name in SEEN_FACTS},
         gap=torch.tensor(gaps, dtype=torch.float32),
+        recalled=torch.tensor(recalled),
+        motion=torch.tensor(motions),
         **_asked(turns, config, tokenizer),
     )
 
@@ -79,18 +84,13 @@ def batch(first_seed: int, shape: BatchShape, config: NetworkConfig, tokenizer: 
 class Turn:
     question: Question
     observation: int
-    recalled: int
     style: int
-    motion: int
 
 
 def _turn(drive: Drive, moments: list[float], first: int, rng: np.random.Generator) -> Turn:
     moment = int(rng.integers(len(moments)))
-    t_s = moments[moment]
-    family = _family(drive, t_s, rng)
-    recalled = moment if rng.random() < 0.75 else int(rng.integers(moment + 1))
-    motion = MOTIONS.index(drive.truth(t_s)["lead_motion"]) if drive.sees(t_s) and recalled >= 2 else IGNORE
-    return Turn(ask(drive, t_s, rng, family), first + moment, recalled, int(rng.integers(1, STYLES + 1)), motion)
+    question = ask(drive, moments[moment], rng, _family(drive, moments[moment], rng))
+    return Turn(question, first + moment, int(rng.integers(1, STYLES + 1)))
 
 
 def _family(drive: Drive, t_s: float, rng: np.random.Generator) -> str:
@@ -103,10 +103,14 @@ def _family(drive: Drive, t_s: float, rng: np.random.Generator) -> str:
 
 
 def _facts(drive: Drive, t_s: float) -> dict[str, int]:
-    truth = drive.truth(t_s) | {"limit": drive.sensed_limit(t_s)}
-    sees, hears = drive.sees(t_s), drive.hears(t_s)
-    sensed = {name: hears if name == "siren" else sees or name == "limit" for name in SEEN_FACTS}
-    return {name: values.index(truth[name]) if sensed[name] else IGNORE for name, values in SEEN_FACTS.items()}
+    truth = drive.truth(t_s) | {"limit": drive.sensed_limit(t_s), "alert": drive.alert(t_s)}
+    lost = (frozenset() if drive.sees(t_s) else BY_CAMERA) | (frozenset() if drive.hears(t_s) else BY_MICROPHONE)
+    known = {name: truth.get(name) or answer(drive, t_s, name)[name] for name in SEEN_FACTS if name not in lost}
+    return {name: values.index(known[name]) if name in known else IGNORE for name, values in SEEN_FACTS.items()}
+
+
+def _motion(drive: Drive, t_s: float, recalled: int) -> int:
+    return MOTIONS.index(drive.truth(t_s)["lead_motion"]) if drive.sees(t_s) and recalled >= 2 else IGNORE
 
 
 def _gap(drive: Drive, t_s: float) -> float:
@@ -116,14 +120,12 @@ def _gap(drive: Drive, t_s: float) -> float:
 
 def _asked(turns: list[Turn], config: NetworkConfig, tokenizer: Tokenizer) -> dict[str, Tensor]:
     requests = [tokenizer.request(turn.question.text, config.request_length) for turn in turns]
-    longest = max(1, *map(len, requests))
+    longest = max([1, *map(len, requests)])
     answers = [write(turn.question.topic, turn.question.facts, turn.style) for turn in turns]
     return {
-        "turn_of": torch.tensor([turn.observation for turn in turns]),
-        "recalled": torch.tensor([min(turn.recalled, config.history_slots) for turn in turns]),
-        "request": torch.tensor([ids + [EOS] * (longest - len(ids)) for ids in requests]),
+        "turn_of": torch.tensor([turn.observation for turn in turns], dtype=torch.long),
+        "request": torch.tensor([ids + [EOS] * (longest - len(ids)) for ids in requests], dtype=torch.long),
         "hidden": torch.tensor([[place >= len(ids) for place in range(longest)] for ids in requests]),
-        "style": torch.tensor([turn.style for turn in turns]),
-        "answer": torch.tensor([tokenizer.sentence(text, config.answer_length) for text in answers]),
-        "motion": torch.tensor([turn.motion for turn in turns]),
+        "style": torch.tensor([turn.style for turn in turns], dtype=torch.long),
+        "answer": torch.tensor([tokenizer.sentence(text, config.answer_length) for text in answers], dtype=torch.long),
     }

@@ -7,19 +7,24 @@ is masked counts 1/t. Knows nothing about where batches come from.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.encoders import Encoded
-from mm_edge.model.network import Network
-from mm_edge.model.tokenizer import MASK
+from mm_edge.model.network import KV, Network
+from mm_edge.model.tokenizer import EOS, MASK
 from mm_edge.training.batches import IGNORE, Batch
 
 ALL_MASKED = 0.4
 """Share of the answers that are masked entirely: few-pass decoding begins there."""
-WEIGHTS = {"answer": 1.0, "facts": 0.35, "gap": 0.5, "motion": 0.5}
+FILLING = 0.1
+"""Weight of the tokens after a sentence's end."""
+TYPICAL_LENGTH = 8
+"""Tokens of a sentence; it only scales the loss."""
+WEIGHTS = {"answer": 1.0, "facts": 1.0, "gap": 1.0, "motion": 1.0}
 
 
 @dataclass(frozen=True)
@@ -29,37 +34,55 @@ class Losses:
 
 
 def losses(network: Network, batch: Batch, generator: torch.Generator) -> Losses:
+    """A batch without turns trains what looks, and leaves out "answer"."""
     encoded = network.encoder(batch.observations)
-    context, hidden_mask, percept_end = contexts(network, encoded, batch)
-    hidden, cache = network.prefill(context, hidden_mask)
-    masked, weight = mask_some(batch.answer, generator)
-    ids = torch.where(masked, MASK, batch.answer)
-    logits = network.answer(ids, cache, hidden_mask)
-    each = F.cross_entropy(logits.flatten(0, 1), batch.answer.flatten(), reduction="none").view_as(batch.answer)
-    seen = [F.cross_entropy(encoded.facts[name], target, ignore_index=IGNORE) for name, target in batch.facts.items()]
+    history, hidden = remembered(network, encoded, batch)
+    motion, _ = network.motion(history, encoded.summary)
     parts = {
-        "answer": (each * masked * weight).sum(1).mean() / batch.answer.shape[1] * 4,
-        "facts": torch.stack(seen).sum(),
+        "facts": torch.stack([_class_loss(encoded.facts[name], t) for name, t in batch.facts.items()]).sum(),
         "gap": _gap_loss(encoded.gap, batch.gap),
-        "motion": F.cross_entropy(network.motion(hidden[:, percept_end]), batch.motion, ignore_index=IGNORE),
+        "motion": _class_loss(motion, batch.motion),
     }
+    if len(batch.turn_of):
+        context = network.prefill(network.context(history, encoded.summary, encoded.tokens), bias=_bias(hidden))
+        parts["answer"] = _answer_loss(network, context, hidden, batch, generator)
     total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
-    return Losses(total, {name: float(part.detach()) for name, part in parts.items()})
+    return Losses(total, {name: float(parts[name].detach()) if name in parts else nan for name in WEIGHTS})
 
 
-def contexts(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor, int]:
-    """The trunk's inputs [Q, n, d], what of them is hidden [Q, 1, 1, n], and the place of the percept's last token."""
+def _answer_loss(
+    network: Network, context: list[KV], hidden: Tensor, batch: Batch, generator: torch.Generator
+) -> Tensor:
+    """context: of every observation; `hidden` [N, n] of it."""
+    past = [(k[batch.turn_of], v[batch.turn_of]) for k, v in context]
+    bias = _bias(torch.cat([hidden[batch.turn_of], F.pad(batch.hidden, (1, 0))], 1))
+    cache = network.prefill(network.request(batch.request, batch.style), past, bias)
+    masked, weight = mask_some(batch.answer, generator)
+    logits = network.answer(torch.where(masked, MASK, batch.answer), cache, bias)
+    each = F.cross_entropy(logits.flatten(0, 1), batch.answer.flatten(), reduction="none").view_as(batch.answer)
+    weight = weight * torch.where(filling(batch.answer), FILLING, 1.0)
+    return (each * masked * weight).sum(1).mean() / TYPICAL_LENGTH
+
+
+def remembered(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The summaries [N, slots, d] before every observation, zero where there are none, and what of its context is
+    hidden [N, n] for that reason."""
     slots = network.config.history_slots
     ages = torch.arange(slots, 0, -1)
-    wanted = batch.turn_of[:, None] - ages
     there = ages <= batch.recalled[:, None]
+    wanted = torch.arange(len(batch.recalled))[:, None] - ages
     history = encoded.summary[wanted.clamp(min=0)] * there[:, :, None]
-    percept = encoded.tokens[batch.turn_of]
-    context = network.context(history, percept, batch.request, batch.style)
-    shown = torch.zeros(len(percept), percept.shape[1] + 1, dtype=torch.bool)
-    hidden = torch.cat([~there, shown, batch.hidden], 1)
-    mask = torch.zeros(hidden.shape).masked_fill(hidden, -1e9)[:, None, None]
-    return context, mask, slots + percept.shape[1] - 1
+    return history, F.pad(~there, (0, encoded.tokens.shape[1] + 1))
+
+
+def _bias(hidden: Tensor) -> Tensor:
+    """hidden: bool [B, n] -> [B, 1, 1, n], to be added to attention scores."""
+    return torch.zeros(hidden.shape).masked_fill(hidden, -1e9)[:, None, None]
+
+
+def filling(answer: Tensor) -> Tensor:
+    """Which tokens [Q, L] follow the first end of the sentence."""
+    return (answer == EOS).cumsum(1) > 1
 
 
 def mask_some(answer: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -69,6 +92,12 @@ def mask_some(answer: Tensor, generator: torch.Generator) -> tuple[Tensor, Tenso
     share = torch.where(torch.rand(rows, 1, generator=generator) < ALL_MASKED, 1.0, share)
     masked = torch.rand(rows, length, generator=generator) < share
     return masked, 1 / share.clamp(min=0.25)
+
+
+def _class_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Mean over the targets that are not IGNORE; zero when there is none."""
+    there = (target != IGNORE).sum().clamp(min=1)
+    return F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum") / there
 
 
 def _gap_loss(predicted: Tensor, target: Tensor) -> Tensor:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mm_edge.errors import UserError
 
 TRAINING_SEEDS = 1_000_000
 """Drives with seeds below this are for training."""
@@ -16,15 +19,17 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     out: Path = Field(Path("out/train"), description="Folder of the log, the curve and the checkpoints.")
-    steps: int = Field(2200, ge=1, description="Updates of the weights.")
+    steps: int = Field(3400, ge=1, description="Updates of the weights.")
+    look_steps: int = Field(1500, ge=0, description="The first of them without questions: only what looks learns.")
     processes: int = Field(2, ge=1, le=64, description="Single-threaded processes that share every step.")
     drives: int = Field(4, ge=1, description="Drives per process and step.")
-    turns: int = Field(20, ge=1, description="Questions per drive.")
+    turns: int = Field(40, ge=1, description="Questions per drive.")
     rate: float = Field(2e-3, gt=0, description="Highest learning rate of AdamW.")
-    trunk_rate: float = Field(0.015, gt=0, description="Highest learning rate of Muon, for the trunk's matrices.")
+    hidden_rate: float = Field(0.02, gt=0, description="Highest learning rate of Muon, for hidden layers' matrices.")
     warmup: int = Field(100, ge=0, description="Steps until the highest learning rate.")
     decay: float = Field(0.02, ge=0, description="Weight decay.")
     average: float = Field(0.995, ge=0, lt=1, description="Forgetting factor of the averaged weights that are kept.")
+    bfloat16: bool = Field(True, description="Multiply in bfloat16: half the time on processors with AMX.")
     seed: int = Field(0, ge=0, description="Seed of the initial weights and the masks.")
     save_every: int = Field(100, ge=1, description="Steps between checkpoints.")
 
@@ -34,3 +39,15 @@ class Recipe(BaseModel):
         if seed + self.drives > TRAINING_SEEDS:
             raise ValueError(f"{self.steps} steps need more than {TRAINING_SEEDS} drives")
         return seed
+
+
+def read(path: Path | None, changes: dict[str, object]) -> Recipe:
+    """The recipe of a YAML file, or the shipped weights' own, with `changes`. Raises UserError naming what is wrong."""
+    try:
+        fields = {} if path is None else yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Recipe.model_validate(fields | changes)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
+        raise UserError(f"the recipe {path} cannot be read: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"recipe {path or ''}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import os
 import socket
+from math import isnan, nan
 from pathlib import Path
 
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from mm_edge.engine import open_engine
+from mm_edge.engine.reference import reference_path, write_reference
 from mm_edge.errors import UserError
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
@@ -31,6 +34,7 @@ def run(recipe: Recipe) -> Path:
     else:
         mp.spawn(_process, (recipe, _free_port()), recipe.processes)
     weights = recipe.out / "weights.safetensors"
+    write_reference(open_engine(weights), reference_path(weights))
     fit_trust(weights, recipe.out / "weights.trust.json")
     draw(recipe.out / "log.csv", recipe.out / "curve.png")
     return weights
@@ -53,11 +57,11 @@ def draw(log: Path, image: Path) -> None:
 
 
 def _smoothed(values: list[float], keep: float = 0.95) -> list[float]:
-    """An exponential mean that starts at the first value; NaN is skipped."""
-    mean = next((value for value in values if value == value), 0.0)
-    smooth = []
+    """An exponential mean that starts at the first number; NaN is skipped."""
+    mean, smooth = nan, []
     for value in values:
-        mean = mean if value != value else keep * mean + (1 - keep) * value
+        if not isnan(value):
+            mean = value if isnan(mean) else keep * mean + (1 - keep) * value
         smooth.append(mean)
     return smooth
 

@@ -21,11 +21,12 @@ from torch.optim import Optimizer
 
 from mm_edge.model.checkpoint import save
 from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.training.batches import BatchShape, batch
 from mm_edge.training.losses import losses
 from mm_edge.training.recipe import Recipe
-from mm_edge.world.grammar import vocabulary
+from mm_edge.world.grammar import WORDS, vocabulary
 from mm_edge.world.questions import ASKED
 
 CLIP_NORM = 1.0
@@ -46,7 +47,8 @@ class Trainer:
         self.recipe, self.process = recipe, process
         self.tokenizer = Tokenizer(words())
         self.config = NetworkConfig(len(self.tokenizer))
-        self.network = Network(self.config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = Network(self.config)
+        name_values(self.network, self.tokenizer)
         self.optimizers = optimizers(self.network, recipe)
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.masks = torch.Generator()
@@ -70,9 +72,11 @@ class Trainer:
     def _update(self, step: int) -> dict[str, float]:
         recipe = self.recipe
         first = recipe.first_seed(step, self.process)
-        data = batch(first, BatchShape(drives=recipe.drives, turns=recipe.turns), self.config, self.tokenizer)
+        turns = recipe.turns if step >= recipe.look_steps else 0
+        data = batch(first, BatchShape(drives=recipe.drives, turns=turns), self.config, self.tokenizer)
         self.masks.manual_seed(first + recipe.seed * 1_000_003)
-        loss = losses(self.network, data, self.masks)
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+            loss = losses(self.network, data, self.masks)
         self.network.zero_grad(set_to_none=True)
         loss.total.backward()
         _share_gradients(self.network)
@@ -115,20 +119,36 @@ class Trainer:
         return ((o, parameter) for o in self.optimizers for group in o.param_groups for parameter in group["params"])
 
 
-def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
-    """Muon for the trunk's matrices, AdamW for the rest.
+@torch.no_grad()
+def name_values(network: Network, tokenizer: Tokenizer) -> None:
+    """Let every fact's value begin as the words that say it, so that saying it is copying."""
+    spoken = [(name, FACTS[name], values) for name, values in network.encoder.values.items()]
+    spoken.append(("lead_motion", FACTS["lead_motion"], network.motion.values))
+    for name, values, embeddings in spoken:
+        for value, embedding in zip(values, embeddings, strict=True):
+            ids = [tokenizer.id(word) for word in WORDS.get((name, value), value).split()]
+            if None not in ids:
+                embedding.copy_(network.words.weight[ids].sum(0) / len(ids) ** 0.5)
 
-    Orthogonalised updates (Jordan et al. 2024, Muon) let the trunk find out earlier which fact answers which question.
+
+def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
+    """Muon for the hidden layers' matrices, AdamW for what they begin and end with.
+
+    Orthogonalised updates (Jordan et al. 2024, Muon) let the trunk find out earlier which fact answers which question,
+    and the camera's convolutions learn several times faster.
     """
-    trunk = [p for p in network.blocks.parameters() if p.ndim == 2]
-    others = [p for name, p in network.named_parameters() if not (name.startswith("blocks.") and p.ndim == 2)]
+    camera = network.encoder.camera
+    hidden = [*camera[1:].parameters(), *network.encoder.flat.parameters(), *network.blocks.parameters()]
+    matrices = [p for p in hidden if p.ndim == 2]
+    inside = {id(p) for p in matrices}
+    others = [p for p in network.parameters() if id(p) not in inside]
     groups = [
         {"params": [p for p in others if p.ndim > 1], "weight_decay": recipe.decay},
         {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
     ]
     made: list[Optimizer] = [
         torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98)),
-        torch.optim.Muon(trunk, lr=recipe.trunk_rate, weight_decay=recipe.decay),
+        torch.optim.Muon(matrices, lr=recipe.hidden_rate, weight_decay=recipe.decay),
     ]
     for optimizer in made:
         for group in optimizer.param_groups:
@@ -172,7 +192,7 @@ class _Log:
         self._file = path.open("a" if step else "w", newline="")
         self._writer = csv.writer(self._file)
         self._began_s = time.monotonic()
-        self._progress = Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}"))
+        self._progress = Progress(*Progress.get_default_columns(), TextColumn("facts {task.fields[loss]:.3f}"))
         self._progress.start()
         self._task = self._progress.add_task("training", total=steps, completed=step, loss=math.nan)
 
@@ -182,7 +202,7 @@ class _Log:
         seconds = time.monotonic() - self._began_s
         self._writer.writerow([step, f"{seconds:.1f}", *(f"{value:.4f}" for value in parts.values())])
         self._file.flush()
-        self._progress.update(self._task, completed=step, loss=parts["answer"])
+        self._progress.update(self._task, completed=step, loss=parts["facts"])
 
     def close(self) -> None:
         self._progress.stop()

@@ -77,8 +77,9 @@ def test_noise_is_no_picture(data: bytes) -> None:
 
     message = Message()
     message.data = data  # type: ignore[attr-defined]
-    with pytest.raises(SensorError, match="image"):
+    with pytest.raises(SensorError) as caught:
         sensors.compressed_image(message)
+    assert caught.value.fault == "corrupt_image"
 
 
 @pytest.mark.parametrize("value", [4000.0, -inf, inf])

@@ -24,7 +24,8 @@ def jetson(tmp_path: Path) -> Path:
         tmp_path,
         **{
             "proc/device-tree/model": "NVIDIA Jetson Orin Nano Developer Kit\0",
-            "var/lib/nvpmodel/status": "pmode:0001\n",
+            "var/lib/nvpmodel/status": "pmode:0001 fmode:quiet\n",
+            "etc/nvpmodel.conf": "< POWER_MODEL ID=0 NAME=MAXN >\n< POWER_MODEL ID=1 NAME=15W >\n",
             "sys/devices/platform/bus@0/17000000.gpu/load": "435\n",
             "sys/class/thermal/thermal_zone0/temp": "48250\n",
             "sys/class/thermal/thermal_zone1/temp": "-256000\n",
@@ -40,7 +41,7 @@ def jetson(tmp_path: Path) -> Path:
 def test_a_jetson(jetson: Path) -> None:
     state = Device(jetson, cpu_percent=lambda: 90.0).read(stamp_ns=7)
     assert state.device == "NVIDIA Jetson Orin Nano Developer Kit"
-    assert (state.stamp_ns, state.power_mode, state.cpu_load) == (7, "pmode:0001", 0.9)
+    assert (state.stamp_ns, state.power_mode, state.cpu_load) == (7, "15W", 0.9)
     assert (state.gpu_load, state.temperature_c, state.power_w) == (0.435, 48.25, 7.5)
     assert state.clock_ratio == 0.5
     assert state.throttled

@@ -95,7 +95,7 @@ def parameters_of(path: Path) -> list[tuple[str, str, Any]]:
     try:
         document = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
-        raise ArgumentError(f"cannot read the parameters in {path}: {error}") from error
+        raise ArgumentError(f"cannot read the parameters in {path}: {_one_line(error)}") from error
     if not isinstance(document, dict):
         raise ArgumentError(f"{path}: expected node names with ros__parameters")
     return list(_entries(document, "", path))
@@ -145,7 +145,11 @@ def _parameter(text: str) -> tuple[str, str, Any]:
     try:
         return ("/**/" + node, name, yaml.safe_load(value)) if colon else ("/**", source, yaml.safe_load(value))
     except yaml.YAMLError as error:
-        raise ArgumentError(f"cannot read the value of {text!r}: {error}") from error
+        raise ArgumentError(f"cannot read the value of {text!r}: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 class _Words:

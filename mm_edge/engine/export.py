@@ -1,0 +1,138 @@
+"""Graphs for other engines, in a cache keyed by all that they depend on.
+
+An export is a folder named by the hash of its manifest: the weights, the precision and, where engines are built for one
+machine, the library, the GPU and the driver. What does not match is not found, so that it is never used, and nothing is
+built unless it is asked for: a vehicle does not start to compile. Knows nothing about turns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from mm_edge.engine.base import EngineError, EngineMissing
+from mm_edge.model.checkpoint import load
+from mm_edge.model.graphs import Graph, graphs
+
+FORMAT = 1
+"""Increases when the graphs' inputs or outputs change."""
+PRECISIONS = {"torch": ("fp32",), "onnxruntime": ("fp32", "int8"), "tensorrt": ("fp32", "fp16")}
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an export depends on. `machine`: library, GPU and driver, for engines that are built for one."""
+
+    weights_sha256: str
+    backend: str
+    precision: str
+    machine: str = ""
+    format: int = FORMAT
+
+    @property
+    def key(self) -> str:
+        text = json.dumps(asdict(self), sort_keys=True)
+        return f"{self.backend}-{self.precision}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def default_cache() -> Path:
+    """`$MM_EDGE_CACHE`, else mm_edge in the user's cache folder."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("MM_EDGE_CACHE") or base / "mm_edge")
+
+
+def manifest(weights: Path, backend: str, precision: str) -> Manifest:
+    """What an export for this machine must say now. Raises EngineError."""
+    if precision not in PRECISIONS[backend]:
+        raise EngineMissing(f"{backend} has no {precision}: {', '.join(PRECISIONS[backend])}")
+    machine = ""
+    if backend == "tensorrt":
+        from mm_edge.engine.tensorrt_runner import machine as tensorrt_machine
+
+        machine = tensorrt_machine()
+    try:
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    except OSError as error:
+        raise EngineError(f"{weights}: {error.strerror}") from error
+    return Manifest(digest, backend, precision, machine)
+
+
+def find(weights: Path, backend: str, precision: str, cache: Path) -> Path:
+    """The folder of a finished export. Raises EngineMissing when there is none for these weights and this machine."""
+    wanted = manifest(weights, backend, precision)
+    folder = cache / wanted.key
+    if not (folder / "manifest.json").is_file():
+        raise EngineMissing(f"nothing was exported for {backend} {precision}: mm-edge export")
+    return folder
+
+
+def export(weights: Path, backend: str, precision: str, cache: Path, tell: Tell = lambda _: None) -> Path:
+    """Write the graphs for `backend`; returns their folder, at once when it is there. Raises EngineError."""
+    wanted = manifest(weights, backend, precision)
+    folder = cache / wanted.key
+    if (folder / "manifest.json").is_file():
+        return folder
+    part = cache / f"{wanted.key}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        network, _ = load(weights)
+        for graph in graphs(network).values():
+            tell(f"{backend} {precision}: {graph.name}")
+            write_onnx(graph, part / f"{graph.name}.onnx")
+            if backend == "tensorrt":
+                from mm_edge.engine.tensorrt_runner import build
+
+                build(part / f"{graph.name}.onnx", part / f"{graph.name}.engine", precision)
+            elif precision == "int8":
+                quantize(part / f"{graph.name}.onnx")
+        (part / "manifest.json").write_text(json.dumps(asdict(wanted), indent=2) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    except OSError as error:
+        raise EngineError(f"{cache}: {error}") from error
+    return folder
+
+
+def write_onnx(graph: Graph, path: Path) -> None:
+    """Raises EngineMissing without the packages of the extra `export`."""
+    try:
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise EngineMissing('exporting needs more packages: pip install "mm_edge[export]"') from None
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            graph.module,
+            tuple(graph.inputs.values()),
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(path)
+
+
+def quantize(path: Path) -> None:
+    """Matrix products in int8, in place: weights by channel, activations as they come (dynamic)."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    logging.getLogger().setLevel(max(logging.ERROR, logging.getLogger().level))
+    whole = path.with_suffix(".fp32.onnx")
+    path.rename(whole)
+    quantize_dynamic(
+        whole, path, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
+    )
+    whole.unlink()

@@ -1,0 +1,65 @@
+"""The start-up check: an engine must put out what torch put out when the weights were shipped.
+
+What is compared is what a turn uses: the probability of every word at every place of an answer, over a few turns with
+and without sensors. Knows nothing about what the answers mean.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mm_edge.engine.base import Engine, EngineError
+from mm_edge.model.observation import AUDIO_RATE_HZ, Observation, VehicleState
+from mm_edge.model.tokenizer import MASK
+
+TOLERANCE = {"fp32": 1e-3, "fp16": 0.03, "int8": 0.15}
+"""Largest difference of a probability, by precision."""
+KEY = "probabilities"
+
+
+def reference_path(weights: Path) -> Path:
+    """Beside the weights."""
+    return weights.with_suffix(".reference.safetensors")
+
+
+def write_reference(engine: Engine, path: Path) -> None:
+    save_file({KEY: probabilities(engine)}, path)
+
+
+def check(engine: Engine, path: Path, precision: str) -> None:
+    """Raises EngineError when the engine does not reproduce the reference within TOLERANCE."""
+    try:
+        expected = load_file(path)[KEY]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise EngineError(f"the reference {path} cannot be read: {error}") from error
+    found = probabilities(engine)
+    if found.shape != expected.shape:
+        raise EngineError(f"the reference {path} is of other weights")
+    worst = float((found - expected).abs().max())
+    if not worst <= TOLERANCE[precision]:
+        raise EngineError(f"{engine.name}: off the reference by {worst:.2g}, at most {TOLERANCE[precision]:g}")
+
+
+def probabilities(engine: Engine) -> Tensor:
+    """[turns, L, V] of the first pass, and of a second one in which every other word is given."""
+    rng = np.random.default_rng(0)
+    picture = np.kron(rng.integers(0, 255, (6, 10, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+    sound = (0.1 * rng.standard_normal(AUDIO_RATE_HZ)).astype(np.float32)
+    sensed = Observation(0, picture, VehicleState(speed_mps=14.0, energy_percent=50.0, gear=4), sound)
+    blind = Observation(0, state=VehicleState(speed_limit_mps=13.9))
+    rows = []
+    for observation, text, remembered in ((sensed, "what is ahead", 0), (sensed, "", 3), (blind, "how fast are we", 1)):
+        percept = engine.encode(observation)
+        history = percept.summary.repeat(remembered, 1) if remembered else None
+        cache = engine.prefill(history, percept, text, style=1)
+        masked = torch.full((engine.answer_length,), MASK)
+        first = engine.decode(masked, cache)
+        half = torch.where(torch.arange(engine.answer_length) % 2 == 0, first.argmax(-1), masked)
+        rows += [first, engine.decode(half, cache)]
+    return torch.stack(rows).softmax(-1)

@@ -1,0 +1,91 @@
+"""The shipped weights in their engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mm_edge.engine import choose, load, open_engine, trust_path, weights_path
+from mm_edge.engine.base import Engine, EngineError
+from mm_edge.engine.reference import reference_path
+from mm_edge.generation.diffusion import drafts
+from mm_edge.model.checkpoint import load as load_checkpoint
+from mm_edge.model.checkpoint import save
+from mm_edge.model.observation import Observation, VehicleState
+from mm_edge.trust.constants import TrustConstants
+from mm_edge.world.drive import Drive
+from mm_edge.world.grammar import parse
+
+DRIVE = 1_600_000
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return load("small")
+
+
+def said(engine: Engine, observation: Observation, text: str, passes: int = 4) -> str:
+    cache = engine.prefill(None, engine.encode(observation), text, 1)
+    draft = [*drafts(engine, cache, passes)][-1]
+    return f"<{draft.topic}> {draft.text}"
+
+
+def test_the_trust_constants_belong_to_the_weights() -> None:
+    assert TrustConstants.load(trust_path("small"), weights_path("small")).calibration.slope > 0
+
+
+@pytest.mark.parametrize(
+    ("state", "text", "answer"),
+    [
+        (VehicleState(speed_mps=10.0), "how fast are we", "<speed> You are driving {speed} kilometres per hour."),
+        (VehicleState(gear=1), "which gear are we in", "<gear> The gear is in park."),
+        (VehicleState(speed_mps=10.0), "what is the capital of france", "<refuse> I can only talk about the drive."),
+        (VehicleState(speed_mps=10.0), "do you see a pedestrian", "<pedestrian> I cannot see the road right now."),
+    ],
+)
+def test_answers_without_eyes(engine: Engine, state: VehicleState, text: str, answer: str) -> None:
+    assert said(engine, Observation(0, state=state), text) == answer
+
+
+def test_what_it_sees_is_in_the_scene_and_in_the_sentence(engine: Engine) -> None:
+    drive = Drive(DRIVE)
+    percept = engine.encode(drive.observation(5.0))
+    assert percept.facts["daylight"][0] == drive.daylight
+    assert percept.facts["road"][0] == drive.road
+    assert "lead" in percept.facts
+    assert "alert" not in percept.facts
+
+
+def test_one_pass_is_already_a_sentence(engine: Engine) -> None:
+    drive = Drive(DRIVE)
+    sentences = [said(engine, drive.observation(t_s), "is it day or night", passes=1) for t_s in (2.0, 5.0, 8.0)]
+    assert all(parse(sentence) is not None for sentence in sentences)
+
+
+@pytest.mark.parametrize("text", ["", "a" * 500, "☃ 你好", "<mask> <eos>", "the " * 100])
+def test_any_request_leads_to_a_draft(engine: Engine, text: str) -> None:
+    assert said(engine, Observation(0, image=np.zeros((9, 9, 3), np.uint8)), text)
+
+
+def test_a_longer_history_than_trained_is_refused(engine: Engine) -> None:
+    percept = engine.encode(Observation(0))
+    with pytest.raises(ValueError, match="at most"):
+        engine.prefill(percept.summary.repeat(engine.history_slots + 1, 1), percept, "", 1)
+
+
+def test_weights_that_put_out_no_numbers_are_refused(tmp_path: Path) -> None:
+    network, tokenizer = load_checkpoint(weights_path("small"))
+    weights = network.state_dict() | {"head.bias": torch.full_like(network.head.bias, torch.nan)}
+    path = tmp_path / "nan.safetensors"
+    save(path, weights, network.config, tokenizer)
+    reference_path(path).write_bytes(reference_path(weights_path("small")).read_bytes())
+    with pytest.raises(EngineError, match="off the reference by nan"):
+        choose(path, 1, "torch", "fp32", tmp_path)
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="nowhere"):
+        open_engine(tmp_path / "nowhere.safetensors")

@@ -86,9 +86,7 @@ class _Asker:
                 f"{s} {getattr(latency, f'{s}_ms'):.1f}" for s in ("queue", "encode", "prefill", "draft")
             )
             kept = "in time" if latency.deadline_met else "late"
-            line = (
-                f"  {latency.total_ms:.1f} of {latency.deadline_ms:.0f} ms, {kept}: {stages}; {latency.passes} passes"
-            )
-            console.print(Text(line, style="dim"))
+            line = f"  {latency.total_ms:.1f} of {latency.deadline_ms:.0f} ms, {kept}: {stages}; {latency.passes} pass{'es' * (latency.passes != 1)}"
+            console.print(Text(line, style="dim"), soft_wrap=True)
         if trust is not None and trust.reasons:
             console.print(Text(f"  {'; '.join(trust.reasons)}", style="dim"))

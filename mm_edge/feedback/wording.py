@@ -24,6 +24,9 @@ NOT_SURE_YET = "I am not sure yet."
 
 def hedged(sentence: str) -> str:
     """ "The light is red." -> "I think the light is red." """
+    for call in ("Careful, ", "Brake, "):
+        if sentence.startswith(call):
+            return f"{call}perhaps {sentence.removeprefix(call)}"
     return f"I think {sentence[:1].lower()}{sentence[1:]}" if sentence and not sentence.startswith("I ") else sentence
 
 

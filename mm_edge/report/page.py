@@ -100,6 +100,7 @@ def _sentence(recording: Recording, t_s: float, utterance: Any) -> dict[str, Any
         "kind": KINDS[utterance.kind],
         "question": asked.get(utterance.request_id, "")[:200],
         "text": utterance.text,
+        "judged": KINDS[utterance.kind] != "progress",
         "confidence": f"{utterance.confidence:.2f}",
         "turn": _turn(reports[0]) if reports else None,
         "speech": SPEECH[max(ends)] if ends else "",

@@ -61,7 +61,7 @@ class View:
             table.add_column(ratio=1)
             table.add_column(ratio=1)
             table.add_row(Panel(self._scene(), title="what it sees"), Panel(self._turn(), title="last turn"))
-            passed_s = time.monotonic() - self._began_s
+            passed_s = min(self._duration_s, time.monotonic() - self._began_s)
             newest = Text("\n", no_wrap=True, overflow="ellipsis").join(self._said[-LINES:])
             said = Panel(newest, title="what it says", height=LINES + 2)
             title = Text(f"{self._title}   {passed_s:.0f} s of {self._duration_s:.0f} s", "bold")
@@ -73,7 +73,9 @@ class View:
             return Text("nothing yet", "dim")
         rows = Table.grid(padding=(0, 1))
         for name, value, probability in zip(scene.names, scene.values, scene.probabilities, strict=True):
-            rows.add_row(Text(name, "dim"), Text(value), _bar(float(probability), "blue"))
+            rows.add_row(
+                Text(name.replace("_", " "), "dim"), Text(value), _bar(float(probability), "blue"), f"{probability:.2f}"
+            )
         return rows
 
     def _turn(self) -> RenderableType:

@@ -14,6 +14,7 @@ MARGIN_S = 2.0
 """How long after its deadline an answer is waited for; then something is wrong."""
 FOLLOW_UP_S = 2.0
 KINDS = ("answer", "not sure", "better answer", "alert", "progress", "refused")
+STAGES = ("queue", "encode", "prefill", "draft")
 UNSURE, FOLLOW_UP = 1, 2
 
 
@@ -82,11 +83,10 @@ class _Asker:
         console.print(Text(f"  {KINDS[utterance.kind]}, probability {utterance.confidence:.2f}", style="dim"))
         latency, trust = self.reports.get("latency"), self.reports.get("trust")
         if latency is not None:
-            stages = ", ".join(
-                f"{s} {getattr(latency, f'{s}_ms'):.1f}" for s in ("queue", "encode", "prefill", "draft")
-            )
+            stages = ", ".join(f"{s} {getattr(latency, f'{s}_ms'):.1f}" for s in STAGES)
             kept = "in time" if latency.deadline_met else "late"
-            line = f"  {latency.total_ms:.1f} of {latency.deadline_ms:.0f} ms, {kept}: {stages}; {latency.passes} pass{'es' * (latency.passes != 1)}"
+            passes = "1 pass" if latency.passes == 1 else f"{latency.passes} passes"
+            line = f"  {latency.total_ms:.1f} of {latency.deadline_ms:.0f} ms, {kept}: {stages}; {passes}"
             console.print(Text(line, style="dim"), soft_wrap=True)
         if trust is not None and trust.reasons:
             console.print(Text(f"  {'; '.join(trust.reasons)}", style="dim"))

@@ -13,13 +13,17 @@ CONNECT_S = 5.0
 MARGIN_S = 2.0
 """How long after its deadline an answer is waited for; then something is wrong."""
 FOLLOW_UP_S = 2.0
+REPORT_S = 0.5
 KINDS = ("answer", "not sure", "better answer", "alert", "progress", "refused")
 STAGES = ("queue", "encode", "prefill", "draft")
 UNSURE, FOLLOW_UP = 1, 2
 
 
 def run(text: str, deadline_ms: float, namespace: str = "") -> None:
-    """Prints every utterance for this request with its reports. Raises UserError when nobody answers."""
+    """Prints the final utterance for this request, and a better one that follows, with their reports.
+
+    Raises UserError when nobody answers.
+    """
     with joined():
         _Asker(text, deadline_ms, namespace).run()
 
@@ -35,7 +39,7 @@ class _Asker:
         self.node = rclpy.create_node(f"ask_{self.id[4:]}", namespace=namespace or "/")
         self.publisher = self.node.create_publisher(msg.AssistRequest, "request", 10)
         self.utterances: list[Any] = []
-        self.reports: dict[str, Any] = {}
+        self.reports: dict[str, list[Any]] = {"latency": [], "trust": []}
         self.node.create_subscription(msg.Utterance, "utterance", self._hear, 100)
         for kind, topic in ((msg.LatencyReport, "latency"), (msg.TrustReport, "trust")):
             self.node.create_subscription(kind, topic, lambda report, t=topic: self._report(t, report), 100)
@@ -46,12 +50,9 @@ class _Asker:
         self.publisher.publish(self.request)
         if not self._until(lambda: any(u.final for u in self.utterances), self.request.deadline_ms / 1e3 + MARGIN_S):
             raise UserError(f"no answer within {self.request.deadline_ms / 1e3 + MARGIN_S:g} s; see /diagnostics")
-        self._until(lambda: "latency" in self.reports, 0.5)
-        self._show()
-        if self.utterances[-1].kind == UNSURE:
-            count = len(self.utterances)
-            if self._until(lambda: len(self.utterances) > count, FOLLOW_UP_S):
-                self._show()
+        self._show(0)
+        if self.utterances[0].kind == UNSURE and self._until(lambda: len(self.utterances) > 1, FOLLOW_UP_S):
+            self._show(1)
 
     def _connected(self) -> bool:
         return self.publisher.get_subscription_count() > 0 and self.node.count_publishers("utterance") > 0
@@ -72,21 +73,25 @@ class _Asker:
 
     def _report(self, topic: str, report: Any) -> None:
         if report.request_id == self.id:
-            self.reports[topic] = report
+            self.reports[topic].append(report)
 
-    def _show(self) -> None:
+    def _show(self, number: int) -> None:
+        """The n-th utterance and the n-th report: they come in pairs."""
         from rich.console import Console
         from rich.text import Text
 
-        console, utterance = Console(), self.utterances[-1]
+        self._until(lambda: len(self.reports["latency"]) > number, REPORT_S)
+        console, utterance = Console(), self.utterances[number]
         console.print(Text(utterance.text, style="bold"))
         console.print(Text(f"  {KINDS[utterance.kind]}, probability {utterance.confidence:.2f}", style="dim"))
-        latency, trust = self.reports.get("latency"), self.reports.get("trust")
+        latency = next(iter(self.reports["latency"][number:]), None)
+        trust = next((r for r in self.reports["trust"] if r.header.stamp == utterance.header.stamp), None)
         if latency is not None:
             stages = ", ".join(f"{s} {getattr(latency, f'{s}_ms'):.1f}" for s in STAGES)
-            kept = "in time" if latency.deadline_met else "late"
+            kept = "after it" if utterance.kind == FOLLOW_UP else "in time" if latency.deadline_met else "late"
             passes = "1 pass" if latency.passes == 1 else f"{latency.passes} passes"
             line = f"  {latency.total_ms:.1f} of {latency.deadline_ms:.0f} ms, {kept}: {stages}; {passes}"
+            line += f" by {latency.engine}" if latency.engine else ""
             console.print(Text(line, style="dim"), soft_wrap=True)
         if trust is not None and trust.reasons:
             console.print(Text(f"  {'; '.join(trust.reasons)}", style="dim"))

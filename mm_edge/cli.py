@@ -176,7 +176,7 @@ def world(
     """Write a generated drive, with its truth, as a bag."""
     from mm_edge.world.export import run
 
-    run(seed=seed, out=out, duration_s=seconds)
+    typer.echo(run(seed=seed, out=out, duration_s=seconds))
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from mm_edge.report.speech import write_speech
 from mm_edge.report.view import View
 from mm_edge.trust.constants import TrustConstants, TrustError
 
+RECORDED = "drive.mcap"
 QUESTIONS = ("what is ahead", "how fast are we", "what is the speed limit", "what is the weather like")
 EVERY_S, DEADLINE_MS = 5.0, 500.0
 """What is asked of a recording that holds no request, and how often."""
@@ -40,6 +41,8 @@ EVERY_S, DEADLINE_MS = 5.0, 500.0
 
 def run(bag: Path, map_file: Path | None, offline: bool, out: Path, view: bool, asked: Sequence[str] = ()) -> None:
     """Leaves `drive.mcap`, `speech/`, `speech.wav` and `report.html` in `out`. Raises UserError."""
+    if bag.resolve() in (out.resolve(), (out / RECORDED).resolve()):
+        raise UserError(f"{out / RECORDED} would be overwritten while it is read; choose another folder with --out")
     try:
         with Bag(bag) as opened:
             mapped = MappedBag(opened, load(map_file) if map_file else guess(opened.types, TOPICS), TOPICS)
@@ -55,7 +58,7 @@ def present(
     source: Source, out: Path, offline: bool, view: bool, notes: Callable[[], Sequence[str]] = lambda: ()
 ) -> None:
     """Play a source and leave its recording, speech and report in `out`. Raises UserError."""
-    bag_path = out / "drive.mcap"
+    bag_path = out / RECORDED
     try:
         out.mkdir(parents=True, exist_ok=True)
         with View(source.title, source.duration_s, live=view) as watcher:

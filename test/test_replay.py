@@ -102,3 +102,21 @@ def test_a_folder_that_cannot_be_written_is_named(drive: Path, tmp_path: Path) -
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(UserError, match="taken"):
         replayed(drive, tmp_path / "taken" / "out")
+
+
+def test_a_recording_is_not_overwritten_while_it_is_read(drive: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    bag = out / "drive.mcap"
+    bag.write_bytes(drive.read_bytes())
+    with pytest.raises(UserError, match="overwritten"):
+        replayed(bag, out)
+    assert bag.read_bytes() == drive.read_bytes()
+
+
+def test_a_generated_drive_holds_its_truth(drive: Path) -> None:
+    with Bag(drive) as bag:
+        truth = [bag.decode(record) for record in bag.records(["/truth"])]
+    assert len(truth) > 50
+    assert "lead_motion" in truth[0].names
+    assert set(truth[0].probabilities) == {1.0}

@@ -158,11 +158,14 @@ class Session:
         past = self.history.recall(glance.observation.stamp_ns)
         cache = self.engine.prefill(past, glance.percept, text, self._style())
         stopwatch.mark("prefill")
-        draft, reason = self._best(drafts(self.engine, cache, self.config.max_passes), due_s)
+        forbidden = self.engine.tokenizer.unasked if text else ()
+        draft, reason = self._best(drafts(self.engine, cache, self.config.max_passes, forbidden), due_s)
         stopwatch.mark("draft")
         pooled = None if glance.observation.image is None else glance.percept.pooled
-        topic = draft.topic
-        judgement = self._judge(draft.confidence, pooled, about_scene=topic not in VEHICLE_TOPICS)
+        confidence = draft.confidence if draft.is_sentence else 0.0
+        judgement = self._judge(confidence, pooled, about_scene=draft.topic not in VEHICLE_TOPICS)
+        if not draft.is_sentence:
+            judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
         return glance, Thought(draft, judgement, reason)
 
     def _best(self, passes: Iterator[Draft], due_s: float) -> tuple[Draft, str]:

@@ -6,7 +6,7 @@ Every pass yields a complete draft, so that the caller may stop at any time. Kno
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -39,19 +39,25 @@ class Draft:
         return self.tokenizer.text(self.ids)
 
     @property
+    def is_sentence(self) -> bool:
+        """Whether the language has such a sentence."""
+        return self.tokenizer.is_sentence(self.ids)
+
+    @property
     def confidence(self) -> float:
         """That of its least sure token, up to and with the end of the sentence."""
         end = self.ids.index(EOS) + 1 if EOS in self.ids else len(self.ids)
         return min(self.confidences[:end])
 
 
-def drafts(engine: Engine, cache: KVCache, max_passes: int) -> Iterator[Draft]:
-    """A better draft after every pass, at most `max_passes` of them."""
+def drafts(engine: Engine, cache: KVCache, max_passes: int, forbidden: Sequence[int] = ()) -> Iterator[Draft]:
+    """A better draft after every pass, at most `max_passes` of them. `forbidden`: tokens that must not occur."""
     ids = torch.full((engine.answer_length,), MASK)
     confidences = torch.zeros(engine.answer_length)
     for passes in range(1, max_passes + 1):
         logits = engine.decode(ids, cache)
-        logits[:, EOS + 1 : engine.tokenizer.first_word] = -torch.inf
+        logits[:, EOS + 1 : engine.tokenizer.first_spoken] = -torch.inf
+        logits[:, list(forbidden)] = -torch.inf
         probable, best = logits.softmax(-1).max(-1)
         open_ = ids == MASK
         chosen = torch.where(open_, best, ids)

@@ -16,7 +16,9 @@ from torch import Tensor
 from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.model.tokenizer import Tokenizer
 
-FORMAT = "mm_edge/1"
+FORMAT = "mm_edge/2"
+LANGUAGE = ("spoken", "heard", "sentences")
+"""What the file keeps of the tokenizer."""
 
 
 class CheckpointError(Exception):
@@ -25,7 +27,8 @@ class CheckpointError(Exception):
 
 def save(path: Path, weights: dict[str, Tensor], config: NetworkConfig, tokenizer: Tokenizer) -> None:
     """Write `path` in one go: a reader sees the old file or the whole new one."""
-    metadata = {"format": FORMAT, "config": json.dumps(asdict(config)), "words": json.dumps(tokenizer.words)}
+    language = {name: json.dumps(getattr(tokenizer, name)) for name in LANGUAGE}
+    metadata = {"format": FORMAT, "config": json.dumps(asdict(config)), **language}
     part = path.with_suffix(".part")
     save_file({name: tensor.detach().contiguous() for name, tensor in weights.items()}, part, metadata)
     part.replace(path)
@@ -39,7 +42,7 @@ def load(path: Path) -> tuple[Network, Tokenizer]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         if metadata.get("format") != FORMAT:
             raise CheckpointError(f"{path}: format {metadata.get('format')!r}, expected {FORMAT!r}")
-        tokenizer = Tokenizer(json.loads(metadata["words"]))
+        tokenizer = Tokenizer(*(json.loads(metadata[name]) for name in LANGUAGE))
         network = Network(NetworkConfig(**json.loads(metadata["config"])))
         network.load_state_dict(weights)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:

@@ -8,7 +8,7 @@ and the slot is filled from the evidence.
 from __future__ import annotations
 
 LIMITS_KMH = (30, 50, 70, 80, 100, 120)
-ALERTS = ("none", "lead_braking", "red_light", "pedestrian", "over_limit", "siren")
+ALERTS = ("none", "lead_braking", "pedestrian", "red_light", "over_limit", "siren")
 """What an unsolicited turn may report, the most urgent first after "none"."""
 
 SCENE_FACTS: dict[str, tuple[str, ...]] = {

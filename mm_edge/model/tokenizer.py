@@ -12,18 +12,24 @@ from collections.abc import Iterable, Sequence
 EOS, MASK, STYLE = 0, 1, 2
 SPECIAL = ("<eos>", "<mask>", "<style>")
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789'?"
+UNASKED = ("<silent>", "<alert:")
 _TOKEN = re.compile(r"<[\w:]+>|\{\w+\}|[\w']+|[.,?!]")
 
 
 class Tokenizer:
-    """`words`: the whole words, in a fixed order; ids follow SPECIAL, then letters as "#a", then words."""
+    """`spoken`: the words of answers; `heard`: those that only requests may hold. Their order fixes the ids, which
+    follow SPECIAL, then letters as "#a", then `heard`, then `spoken`. `sentences`: all that there are to say, with
+    their topics; none: anything goes."""
 
-    def __init__(self, words: Iterable[str]) -> None:
-        self.words = tuple(words)
-        self.first_word = len(SPECIAL) + len(LETTERS)
-        """The smallest id of a whole word: of what lies below, an answer may hold EOS only."""
-        self._tokens = (*SPECIAL, *(f"#{letter}" for letter in LETTERS), *self.words)
+    def __init__(self, spoken: Iterable[str], heard: Iterable[str] = (), sentences: Iterable[str] = ()) -> None:
+        self.spoken, self.heard, self.sentences = tuple(spoken), tuple(heard), tuple(sentences)
+        self._tokens = (*SPECIAL, *(f"#{letter}" for letter in LETTERS), *self.heard, *self.spoken)
+        self.first_spoken = len(self._tokens) - len(self.spoken)
+        """The smallest id of a spoken word: of what lies below, an answer may hold EOS only."""
         self._ids = {token: index for index, token in enumerate(self._tokens)}
+        self._language = {tuple(self._whole(sentence)) for sentence in self.sentences}
+        self.unasked = [index for token, index in self._ids.items() if token.startswith(UNASKED)]
+        """The topics that are no answer to a request."""
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -33,23 +39,25 @@ class Tokenizer:
         return self._ids.get(word)
 
     def request(self, text: str, limit: int) -> list[int]:
-        """The ids of a request's first `limit` tokens; unknown characters are left out."""
+        """The ids of a request's first `limit` tokens; a word without any known character becomes a question mark."""
         ids: list[int] = []
         for word in _TOKEN.findall(text.lower()):
-            spelled = (self._ids[f"#{letter}"] for letter in word if f"#{letter}" in self._ids)
-            ids.extend([self._ids[word]] if word in self._ids else spelled)
+            spelled = [self._ids[f"#{letter}"] for letter in word if f"#{letter}" in self._ids]
+            ids.extend([self._ids[word]] if word in self._ids else spelled or [self._ids["#?"]])
             if len(ids) >= limit:
                 break
         return ids[:limit]
 
     def sentence(self, text: str, length: int) -> list[int]:
         """The ids of an answer, filled up with EOS. Raises ValueError for an unknown word or too many tokens."""
-        tokens = _TOKEN.findall(text.lower())
-        unknown = [token for token in tokens if token not in self._ids]
-        if unknown or len(tokens) >= length:
-            raise ValueError(f"cannot write {text!r} in {length} tokens (unknown: {unknown})")
-        ids = [self._ids[token] for token in tokens]
+        ids = self._whole(text)
+        if len(ids) >= length:
+            raise ValueError(f"cannot write {text!r} in {length} tokens")
         return ids + [EOS] * (length - len(ids))
+
+    def is_sentence(self, ids: Sequence[int]) -> bool:
+        """Whether an answer is, up to its end, a sentence of the language."""
+        return not self._language or tuple(self._until_end(ids)) in self._language
 
     def topic(self, ids: Sequence[int]) -> str:
         """The topic in an answer's first token, without its brackets; "" when there is none."""
@@ -63,6 +71,13 @@ class Tokenizer:
         joined = re.sub(r" ([.,?!])", r"\1", spaced)
         joined = re.sub(r"\bi\b", "I", joined)
         return joined[:1].upper() + joined[1:]
+
+    def _whole(self, text: str) -> list[int]:
+        tokens = _TOKEN.findall(text.lower())
+        unknown = [token for token in tokens if token not in self._ids]
+        if unknown:
+            raise ValueError(f"cannot write {text!r} (unknown: {unknown})")
+        return [self._ids[token] for token in tokens]
 
     def _until_end(self, ids: Sequence[int]) -> Sequence[int]:
         return ids[: list(ids).index(EOS)] if EOS in ids else ids

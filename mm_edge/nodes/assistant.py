@@ -44,6 +44,7 @@ class AssistantNode(ManagedNode):
     def configure(self) -> None:
         config = self._settings.config
         self._engine = load(config.rung, config.threads, config.engine, config.precision)
+        self.get_logger().info(f"engine: {'; '.join((self._engine.name, *self._engine.refused))}")
         self._constants = TrustConstants.load(trust_path(config.rung), weights_path(config.rung))
         self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport)
         self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in TOPICS.items()]

@@ -57,7 +57,7 @@ def figures(recording: Recording) -> list[tuple[str, str]]:
         ("requests answered", str(len(finals))),
         ("missed deadlines", str(sum(not report.deadline_met for report in requests))),
         ("latency, median", _ms(totals, 50)),
-        ("latency, 95 %", _ms(totals, 95)),
+        ("latency, 95\u00a0%", _ms(totals, 95)),
         ("slack, median", _ms([report.slack_ms for report in requests], 50)),
         ("not sure", f"{unsure} of {len(finals)}"),
         ("alerts", str(sum(u.kind == 3 for u in utterances))),

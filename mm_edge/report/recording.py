@@ -6,6 +6,7 @@ Knows nothing about pages or terminals.
 from __future__ import annotations
 
 import base64
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from mm_edge.bags.types import BagError
 KEPT = ("/utterance", "/latency", "/trust", "/memory", "/speech/status", "/request", "/compute_state", "/diagnostics")
 AUDIO = "/speech/audio"
 PICTURES = {"/image": sensors.image, "/image/compressed": sensors.compressed_image}
-PICTURE_EVERY_S, PICTURE_WIDTH = 1.0, 240
+PICTURE_WIDTH = 240
+FRESH_S = 1.0
+"""A sentence is shown with the last picture before it, unless that is older than this: then there was none to see."""
 
 Timed = tuple[float, Any]
 """Seconds since the bag's start, and the message."""
@@ -32,30 +35,42 @@ class Recording:
     duration_s: float
     topics: dict[str, list[Timed]] = field(default_factory=dict)
     pictures: list[tuple[float, str]] = field(default_factory=list)
-    """One a second: seconds since the start, and a JPEG in base64."""
+    """The last one before every utterance: seconds since the start, and a JPEG in base64."""
 
     @classmethod
     def load(cls, path: Path) -> Recording:
         """Raises BagError when there is no readable bag."""
         with Bag(path) as bag:
             made = cls(path, bag.start_ns, bag.duration_s, {topic: [] for topic in (*KEPT, AUDIO)})
-            for record in bag.records([*made.topics, *PICTURES]):
-                t_s = (record.stamp_ns - bag.start_ns) / 1e9
-                if record.topic in PICTURES:
-                    made._keep_picture(bag, record, t_s)
-                else:
-                    made.topics[record.topic].append((t_s, bag.decode(record)))
+            for record in bag.records([*made.topics]):
+                made.topics[record.topic].append(((record.stamp_ns - bag.start_ns) / 1e9, bag.decode(record)))
+            made._keep_pictures(bag, sorted({t_s for t_s, _ in made.of("/utterance")}))
         return made
 
     def of(self, topic: str) -> list[Timed]:
         return self.topics[topic]
 
     def picture(self, t_s: float) -> str:
-        """The picture nearest to a moment; "" without a camera."""
-        return min(self.pictures, key=lambda kept: abs(kept[0] - t_s), default=(0.0, ""))[1]
+        """The last picture before a moment; "" when there is none, or only an old one."""
+        at_s, jpeg = max((kept for kept in self.pictures if kept[0] <= t_s), default=(0.0, ""))
+        return jpeg if t_s - at_s <= FRESH_S else ""
 
-    def _keep_picture(self, bag: Bag, record: Any, t_s: float) -> None:
-        if self.pictures and t_s - self.pictures[-1][0] < PICTURE_EVERY_S:
+    def _keep_pictures(self, bag: Bag, moments_s: list[float]) -> None:
+        """Only those that are needed are decoded."""
+        left, newest = deque(moments_s), None
+        for record in bag.records([*PICTURES]):
+            t_s = (record.stamp_ns - self.start_ns) / 1e9
+            while left and left[0] < t_s:
+                self._keep(bag, newest, left.popleft())
+            newest = record
+        for moment_s in left:
+            self._keep(bag, newest, moment_s)
+
+    def _keep(self, bag: Bag, record: Any, moment_s: float) -> None:
+        if record is None:
+            return
+        t_s = (record.stamp_ns - self.start_ns) / 1e9
+        if moment_s - t_s > FRESH_S or (self.pictures and self.pictures[-1][0] == t_s):
             return
         try:
             pixels = PICTURES[record.topic](bag.decode(record))

@@ -16,12 +16,19 @@ from mm_edge.model.features import Features, features
 from mm_edge.model.network import STYLES, NetworkConfig
 from mm_edge.model.schema import BY_CAMERA, BY_MICROPHONE, SCENE_FACTS
 from mm_edge.model.tokenizer import EOS, Tokenizer
+from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.drive import Drive
 from mm_edge.world.grammar import write
 from mm_edge.world.questions import ASKED, WATCH, Question, answer, ask
 
 SPACING_S = 0.5
 IGNORE = -100
+CROWD = 0.15
+"""Share of the turns that are in people's own words, and share of these that are refused."""
+CROWD_REFUSED = 0.6
+FRAGMENTS = 0.2
+"""Share of the refused ones that are cut short or make no sense."""
+WHOLE = frozenset(wording for wordings in ASKED.values() for wording in wordings)
 MOTIONS = SCENE_FACTS["lead_motion"]
 
 
@@ -89,8 +96,26 @@ class Turn:
 
 def _turn(drive: Drive, moments: list[float], first: int, rng: np.random.Generator) -> Turn:
     moment = int(rng.integers(len(moments)))
-    question = ask(drive, moments[moment], rng, _family(drive, moments[moment], rng))
+    t_s = moments[moment]
+    question = _crowd(drive, t_s, rng) if rng.random() < CROWD else ask(drive, t_s, rng, _family(drive, t_s, rng))
     return Turn(question, first + moment, int(rng.integers(1, STYLES + 1)))
+
+
+def _crowd(drive: Drive, t_s: float, rng: np.random.Generator) -> Question:
+    requests = crowd("train")
+    family = REFUSED if rng.random() < CROWD_REFUSED else str(rng.choice(sorted(requests.keys() - {REFUSED})))
+    text = requests[family][rng.integers(len(requests[family]))]
+    if family == REFUSED and rng.random() < FRAGMENTS:
+        text = _fragment(text, rng)
+    return Question(family, text, family, answer(drive, t_s, family))
+
+
+def _fragment(text: str, rng: np.random.Generator) -> str:
+    """The beginning of a request, or letters that mean nothing."""
+    if rng.random() < 0.5:
+        begun = " ".join(text.split()[: rng.integers(1, 4)])
+        return "?" if begun in WHOLE else begun
+    return "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz?"), rng.integers(1, 10)))
 
 
 def _family(drive: Drive, t_s: float, rng: np.random.Generator) -> str:

@@ -16,7 +16,7 @@ from mm_edge.engine.base import Engine
 from mm_edge.generation.diffusion import Draft, drafts
 from mm_edge.training.batches import SPACING_S
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import parse
+from mm_edge.world.grammar import STYLES, parse
 from mm_edge.world.questions import FAMILIES, Question, ask, right
 
 DURATION_S = 14.0
@@ -61,8 +61,19 @@ def evaluate(
     percept = engine.encode(drive.observation(t_s))
     cache = engine.prefill(torch.stack(past), percept, question.text, style)
     pooled = percept.pooled if drive.sees(t_s) else None
-    last = [[*drafts(engine, cache, most)][-1] for most in passes]
+    forbidden = engine.tokenizer.unasked if question.text else ()
+    last = [[*drafts(engine, cache, most, forbidden)][-1] for most in passes]
     return tuple(_outcome(question, draft, pooled) for draft in last)
+
+
+def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
+    """The topics of the answers to requests in people's own words, each asked on a drive of its own."""
+    topics = []
+    for seed, text in enumerate(requests, first_seed):
+        percept = engine.encode(Drive(seed, DURATION_S).observation(DURATION_S / 2))
+        cache = engine.prefill(None, percept, text, 1 + seed % STYLES)
+        topics.append([*drafts(engine, cache, 1, engine.tokenizer.unasked)][-1].topic)
+    return topics
 
 
 def _outcome(question: Question, draft: Draft, pooled: NDArray[np.float32] | None) -> Outcome:

@@ -19,6 +19,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     out: Path = Field(Path("out/train"), description="Folder of the log, the curve and the checkpoints.")
+    begin: Path | None = Field(None, description="Weights to begin with; none: random ones.")
     steps: int = Field(3400, ge=1, description="Updates of the weights.")
     look_steps: int = Field(1500, ge=0, description="The first of them without questions: only what looks learns.")
     processes: int = Field(2, ge=1, le=64, description="Single-threaded processes that share every step.")

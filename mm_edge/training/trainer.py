@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,23 +21,29 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mm_edge.model.checkpoint import save
+from mm_edge.model.checkpoint import load, save
 from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.model.schema import FACTS
-from mm_edge.model.tokenizer import Tokenizer
+from mm_edge.model.tokenizer import LETTERS, SPECIAL, Tokenizer
 from mm_edge.training.batches import BatchShape, batch
 from mm_edge.training.losses import losses
 from mm_edge.training.recipe import Recipe
-from mm_edge.world.grammar import WORDS, vocabulary
+from mm_edge.world.crowd import crowd
+from mm_edge.world.grammar import WORDS, sentences, vocabulary
 from mm_edge.world.questions import ASKED
 
 CLIP_NORM = 1.0
+OFTEN = 5
+"""A crowd's word is known when it occurs this often; others are spelled."""
 
 
-def words() -> list[str]:
-    """All whole words that the tokenizer knows."""
+def new_tokenizer() -> Tokenizer:
+    """All words of the answers, of the drives' questions, and those that the crowd's requests hold often."""
     asked = {word for wordings in ASKED.values() for wording in wordings for word in wording.split()}
-    return sorted(asked | set(vocabulary()))
+    requests = (text for texts in crowd("train").values() for text in texts)
+    often = Counter(word for text in requests for word in re.findall(r"[\w']+", text.lower()))
+    heard = asked | {word for word, count in often.items() if count >= OFTEN}
+    return Tokenizer(vocabulary(), sorted(heard - set(vocabulary())), sentences())
 
 
 class Trainer:
@@ -45,10 +53,12 @@ class Trainer:
         torch.set_num_threads(1)
         torch.manual_seed(recipe.seed)
         self.recipe, self.process = recipe, process
-        self.tokenizer = Tokenizer(words())
+        self.tokenizer = new_tokenizer()
         self.config = NetworkConfig(len(self.tokenizer))
         self.network = Network(self.config)
         name_values(self.network, self.tokenizer)
+        if recipe.begin is not None:
+            begin_with(self.network, self.tokenizer, recipe.begin)
         self.optimizers = optimizers(self.network, recipe)
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.masks = torch.Generator()
@@ -117,6 +127,20 @@ class Trainer:
 
     def _optimized(self) -> Iterator[tuple[Optimizer, Tensor]]:
         return ((o, parameter) for o in self.optimizers for group in o.param_groups for parameter in group["params"])
+
+
+@torch.no_grad()
+def begin_with(network: Network, tokenizer: Tokenizer, path: Path) -> None:
+    """Take over the weights of a file; words that it does not know keep what they have. Raises CheckpointError."""
+    other, other_tokenizer = load(path)
+    known = [(tokenizer.id(word), other_tokenizer.id(word)) for word in (*tokenizer.heard, *tokenizer.spoken)]
+    pairs = [(ours, theirs) for ours, theirs in known if ours is not None and theirs is not None]
+    pairs += [(index, index) for index in range(len(SPECIAL) + len(LETTERS))]
+    ours, theirs = (torch.tensor(side) for side in zip(*pairs, strict=True))
+    weights, found = network.state_dict(), other.state_dict()
+    for name in ("words.weight", "head.weight", "head.bias"):
+        weights[name][ours] = found.pop(name)[theirs]
+    network.load_state_dict(weights | found)
 
 
 @torch.no_grad()

@@ -101,10 +101,10 @@ class Drive:
         sees, moving = self.sees(t_s), state.speed_mps > STANDING_MPS
         if sees and facts["lead_motion"] == "braking hard" and facts["lead_distance"] != "far":
             return "lead_braking"
-        if sees and facts["light"] == "red" and moving:
-            return "red_light"
         if sees and facts["pedestrian"] == "ahead":
             return "pedestrian"
+        if sees and facts["light"] == "red" and moving:
+            return "red_light"
         if self.over_limit(t_s) == "yes":
             return "over_limit"
         return "siren" if self.hears(t_s) and facts["siren"] == "siren" else "none"

@@ -24,15 +24,20 @@ from mm_edge.world.questions import ASKED, ask
 
 START_NS = 1_700_000_000_000_000_000
 """Where the drive's time begins: a stamp of zero would count as unset."""
-IMAGE_HZ, STATE_HZ, AUDIO_HZ = 15.0, 20.0, 10.0
+IMAGE_HZ, STATE_HZ, AUDIO_HZ, TRUTH_HZ = 15.0, 20.0, 10.0, 10.0
 IMAGE_HEIGHT, JPEG_QUALITY = 384, 85
 FIRST_REQUEST_S, BETWEEN_REQUESTS_S = 4.5, (3.5, 5.5)
 DEADLINES_MS = (150.0, 300.0, 500.0, 1000.0)
 STEPS = ("find a charger", "reserve it", "add it to the route")
 FIRST_STEP_S, BETWEEN_STEPS_S = 12.0, 4.0
 STARTED, SUCCEEDED = 0, 1
+TRUTH = "mm_edge/msg/SceneReport"
 IMAGE, STATE = "sensor_msgs/msg/CompressedImage", "mm_edge/msg/VehicleState"
 AUDIO, REQUEST, STEP = "mm_edge/msg/AudioChunk", "mm_edge/msg/AssistRequest", "mm_edge/msg/TaskStep"
+
+
+Timed = tuple[float, str, str, dict[str, Any]]
+"""When, relative topic, message type, values."""
 
 
 def messages(drive: Drive) -> Iterator[Input]:
@@ -40,23 +45,29 @@ def messages(drive: Drive) -> Iterator[Input]:
     streams = (_sampled(drive, 1 / IMAGE_HZ, _image), _sampled(drive, 1 / STATE_HZ, _state))
     sound = _sampled(drive, 1 / AUDIO_HZ, _audio)
     merged = heapq.merge(*streams, sound, _requests(drive), _steps(drive), key=lambda entry: entry[0])
-    for t_s, topic, msgtype, values in merged:
-        yield Input(_stamp_ns(t_s), topic, msgtype, serialize(build(msgtype, values), msgtype))
+    return map(_input, merged)
+
+
+def truth(drive: Drive) -> Iterator[Input]:
+    """What is true, whether or not a sensor shows it, as a SceneReport on `truth`."""
+    return map(_input, _sampled(drive, 1 / TRUTH_HZ, _truth))
+
+
+def _input(entry: Timed) -> Input:
+    t_s, topic, msgtype, values = entry
+    return Input(_stamp_ns(t_s), topic, msgtype, serialize(build(msgtype, values), msgtype))
 
 
 def run(seed: int, out: Path, duration_s: float) -> Path:
-    """Write a drive as a bag. Raises UserError when it cannot be written."""
+    """Write a drive with its truth as a bag. Raises UserError when it cannot be written."""
     try:
         with BagWriter(out) as bag:
-            for entry in messages(Drive(seed, duration_s)):
+            drive = Drive(seed, duration_s)
+            for entry in heapq.merge(messages(drive), truth(drive), key=lambda entry: entry.stamp_ns):
                 bag.write(f"/{entry.topic}", entry.msgtype, entry.stamp_ns, entry.data)
     except BagError as error:
         raise UserError(str(error)) from error
     return out
-
-
-Timed = tuple[float, str, str, dict[str, Any]]
-"""When, relative topic, message type, values."""
 
 
 def _sampled(drive: Drive, period_s: float, sample: Callable[[Drive, float], Timed | None]) -> Iterator[Timed]:
@@ -78,6 +89,12 @@ def _image(drive: Drive, t_s: float) -> Timed | None:
 
 def _state(drive: Drive, t_s: float) -> Timed:
     return t_s, "vehicle_state", STATE, {"header": header(_stamp_ns(t_s), "base_link"), **vars(drive.state(t_s))}
+
+
+def _truth(drive: Drive, t_s: float) -> Timed:
+    facts = drive.truth(t_s)
+    values = {"names": [*facts], "values": [*facts.values()], "probabilities": np.ones(len(facts), np.float32)}
+    return t_s, "truth", TRUTH, {"header": header(_stamp_ns(t_s)), **values}
 
 
 def _audio(drive: Drive, t_s: float) -> Timed | None:

@@ -327,6 +327,11 @@ def tokens(sentence: str) -> list[str]:
     return re.findall(r"<[\w:]+>|\{\w+\}|[\w']+|[.,?!]", sentence.lower())
 
 
+def sentences() -> list[str]:
+    """Every sentence of the language, with its topic in front, sorted."""
+    return sorted(_sentences())
+
+
 def vocabulary() -> list[str]:
     """Every token of the language, sorted."""
     return sorted({token for sentence in _sentences() for token in tokens(sentence)})

@@ -109,6 +109,8 @@ ASKED: dict[str, tuple[str, ...]] = {
         "translate hello into spanish", "who is the president", "what should i eat", "do you like me",
         "is there life on mars", "how tall is the tower", "when is my next meeting", "order a pizza",
         "find me a hotel", "what is the best film", "tell me the news", "how do i bake bread",
+        "hi", "hello", "good morning", "good evening", "ok", "yes", "no", "thanks", "thank you", "help", "test", "stop",
+        "can you hear me", "are you there", "turn left", "turn right", "what", "why", "really", "never mind", "lol",
     ),
 }  # fmt: skip
 FAMILIES = (*ASKED, WATCH)

@@ -23,6 +23,8 @@ LAMPS = {"red": (255, 40, 30), "yellow": (255, 190, 20), "green": (40, 255, 110)
 REPEAT_M = 90.0
 """What stands beside the road comes again after this distance."""
 FAR_M = 85.0
+CAMERA, STAINS = 11, 12
+"""Streams of random numbers of their own."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class _Painter:
 
     def paint(self) -> NDArray[np.uint8]:
         self._ground()
+        self._weathered()
         self._scenery()
         things = [(scene_m, paint) for scene_m, paint in self._things() if scene_m > 0]
         for _, paint in sorted(things, key=lambda thing: -thing[0]):
@@ -281,10 +284,25 @@ class _Painter:
         self._disc(middle, radius, colour)
 
     def _film(self) -> NDArray[np.uint8]:
-        """Exposure and sensor noise."""
-        gain = 1.0 + self.look.uniform(-0.18, 0.18) + self.noise.normal(0, 0.02)
-        grain = self.noise.normal(0, self.look.uniform(1.0, 7.0), (self.height, self.width, 1)).astype(np.float32)
-        return np.clip(self.picture * np.float32(gain) + grain, 0, 255).astype(np.uint8)
+        """The camera: focus, exposure, tone curve, colour balance and sensor noise, which differ between drives."""
+        look = np.random.default_rng([self.scene.look, CAMERA])
+        blur_px = look.uniform(0.0, 0.7) * self.height / 96
+        if blur_px > 0.25:
+            self.picture = cv2.GaussianBlur(self.picture, (0, 0), blur_px)
+        gain = look.uniform(0.72, 1.25) * (1.0 + self.noise.normal(0, 0.02)) * look.uniform(0.92, 1.08, 3)
+        levels = np.arange(256, dtype=np.float64)[:, None] / 255
+        curve = np.clip(255 * (gain * levels) ** look.uniform(0.8, 1.25), 0, 255)
+        developed = cv2.LUT(self.picture, np.ascontiguousarray(curve[None].astype(np.uint8)))
+        grain = self.noise.normal(0, look.uniform(1.0, 7.0), (self.height, self.width, 1)).astype(np.float32)
+        return np.clip(developed.astype(np.float32) + grain, 0, 255).astype(np.uint8)
+
+    def _weathered(self) -> None:
+        """Stains and shades over road, grass and sky: nothing real is of one colour."""
+        look = np.random.default_rng([self.scene.look, STAINS])
+        drift = int(self.scene.travelled_m) % 64
+        coarse = np.roll(look.normal(0, look.uniform(2.0, 9.0), (64, 20, 1)), drift, axis=0)[:12]
+        stains = cv2.resize(coarse.astype(np.float32), (self.width, self.height), interpolation=cv2.INTER_CUBIC)
+        self.picture = np.clip(self.picture.astype(np.float32) + stains[:, :, None], 0, 255).astype(np.uint8)
 
 
 def _rgb(colour: Iterable[float]) -> tuple[int, ...]:

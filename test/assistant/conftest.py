@@ -19,7 +19,7 @@ from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.trust.calibration import Calibration
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.novelty import Novelty
-from mm_edge.world.grammar import vocabulary
+from mm_edge.world.grammar import sentences, vocabulary
 
 S = 1_000_000_000
 LENGTH = 16
@@ -33,7 +33,7 @@ class Parrot:
     answer_length = LENGTH
 
     def __init__(self, clock: ManualClock) -> None:
-        self.tokenizer = Tokenizer(vocabulary())
+        self.tokenizer = Tokenizer(vocabulary(), sentences=sentences())
         self.answers: dict[str, str] = {"": "<silent>"}
         self.sure = 0.99
         self.cost_s = 0.0
@@ -57,9 +57,9 @@ class Parrot:
     def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
         self._clock.set(self._clock.now_ns() + round(self.cost_s * S))
         said = self.tokenizer.sentence(self._says, LENGTH)
-        others = len(self.tokenizer) - self.tokenizer.first_word
+        others = len(self.tokenizer) - self.tokenizer.first_spoken
         odds = torch.full((LENGTH, len(self.tokenizer)), -torch.inf)
-        odds[:, self.tokenizer.first_word :] = np.log((1 - self.sure) / others)
+        odds[:, self.tokenizer.first_spoken :] = np.log((1 - self.sure) / others)
         odds[torch.arange(LENGTH), said] = np.log(self.sure)
         return odds
 

@@ -153,3 +153,23 @@ def test_the_same_seed_says_the_same_words(config, parrot, constants, clock) -> 
         styles.append([session._style() for _ in range(20)])
     assert styles[0] == styles[1]
     assert len(set(styles[0])) > 3
+
+
+def test_a_request_is_never_answered_with_an_alert_or_with_silence(session: Session, parrot, see) -> None:
+    for said in ("<silent>", "<alert:siren> I hear a siren."):
+        parrot.answers["hi"] = said
+        see(100.0)
+        utterance = asked(session, "hi").utterance
+        assert utterance is not None
+        assert utterance.text
+        assert utterance.topic not in ("silent", "alert:siren")
+
+
+def test_what_is_no_sentence_is_not_said(session: Session, parrot, see) -> None:
+    parrot.answers["what colour is the light"] = "<light> The light light is."
+    see(100.0)
+    turn = asked(session, "what colour is the light")
+    assert turn.utterance is not None
+    assert turn.utterance.kind == Kind.UNSURE
+    assert turn.utterance.text == "I am not sure about the traffic light."
+    assert "no sentence" in turn.trust.reasons[0]

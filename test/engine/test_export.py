@@ -19,21 +19,29 @@ from mm_edge.model.features import features
 from mm_edge.model.graphs import graphs, split_facts
 from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.model.observation import Observation
-from mm_edge.model.tokenizer import Tokenizer
-from mm_edge.training.trainer import words
+from mm_edge.training.trainer import new_tokenizer
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
+
+SURE = 20.0
+
+
+def save_random(path: Path, seed: int) -> None:
+    """Weights of a small network that is sure of what it says, as trained ones are."""
+    torch.manual_seed(seed)
+    tokenizer = new_tokenizer()
+    config = NetworkConfig(len(tokenizer), d=32, layers=2, heads=2, conv=4)
+    weights = Network(config).state_dict()
+    weights["head.weight"] *= SURE
+    save(path, weights, config, tokenizer)
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Those of a small random network, with their reference beside them."""
-    torch.manual_seed(0)
-    tokenizer = Tokenizer(words())
-    config = NetworkConfig(len(tokenizer), d=32, layers=2, heads=2, conv=4)
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    save(path, Network(config).state_dict(), config, tokenizer)
+    save_random(path, seed=0)
     write_reference(open_engine(path), reference_path(path))
     return path
 
@@ -51,7 +59,7 @@ def cache(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_onnxruntime_reproduces_torch(weights: Path, cache: Path, precision: str) -> None:
     found = probabilities(open_engine(weights, "onnxruntime", precision, cache=cache))
     error = (found - probabilities(open_engine(weights))).abs().max()
-    assert error <= {"fp32": 1e-5, "int8": TOLERANCE["int8"]}[precision]
+    assert error <= {"fp32": 1e-4, "int8": TOLERANCE["int8"]}[precision]
 
 
 def test_logits_agree_to_four_digits(weights: Path, cache: Path) -> None:
@@ -133,11 +141,8 @@ def test_without_an_export_torch_runs(weights: Path, tmp_path: Path) -> None:
 def test_an_engine_that_puts_out_something_else_is_refused_and_the_next_one_runs(
     weights: Path, cache: Path, tmp_path: Path
 ) -> None:
-    torch.manual_seed(1)
-    tokenizer = Tokenizer(words())
-    config = NetworkConfig(len(tokenizer), d=32, layers=2, heads=2, conv=4)
     other = tmp_path / "other.safetensors"
-    save(other, Network(config).state_dict(), config, tokenizer)
+    save_random(other, seed=1)
     wrong = tmp_path / manifest(weights, "onnxruntime", "fp32").key
     export(other, "onnxruntime", "fp32", tmp_path).rename(wrong)
     engine = choose(weights, 1, "auto", "fp32", tmp_path)

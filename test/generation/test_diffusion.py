@@ -47,7 +47,7 @@ def random_odds(seed: int, sharpness: float, length: int = 8) -> Tensor:
 
 
 def test_a_sure_sentence_takes_one_pass() -> None:
-    first = Tokenizer(WORDS).first_word
+    first = Tokenizer(WORDS).first_spoken
     made, _ = all_drafts(sure_of(first, first + 1, first + 2, first + 3, first + 5, EOS, EOS), passes=4)
     assert len(made) == 1
     assert made[0].done
@@ -58,7 +58,7 @@ def test_a_sure_sentence_takes_one_pass() -> None:
 @given(st.integers(0, 1000), st.floats(0.0, 20.0), st.integers(1, 8))
 def test_every_draft_is_complete_and_the_last_one_done(seed: int, sharpness: float, passes: int) -> None:
     made, engine = all_drafts(random_odds(seed, sharpness), passes)
-    allowed = {EOS, *range(engine.tokenizer.first_word, len(engine.tokenizer))}
+    allowed = {EOS, *range(engine.tokenizer.first_spoken, len(engine.tokenizer))}
     assert 1 <= len(made) <= passes
     assert all(set(draft.ids) <= allowed for draft in made)
     assert [draft.done for draft in made] == [False] * (len(made) - 1) + [True]
@@ -75,7 +75,7 @@ def test_what_was_kept_is_shown_again_and_never_masked(seed: int, passes: int) -
 
 
 def test_doubt_after_the_end_does_not_count() -> None:
-    first = Tokenizer(WORDS).first_word
+    first = Tokenizer(WORDS).first_spoken
     logits = sure_of(first, first + 5, EOS, EOS)
     logits[3] = 0.0
     assert all_drafts(logits, 1)[0][0].confidence > KEEP

@@ -114,7 +114,7 @@ def test_weights_come_back(network: Network, tmp_path: Path) -> None:
     words = [f"word{n}" for n in range(60)]
     save(tmp_path / "w.safetensors", network.state_dict(), SMALL, Tokenizer(words))
     again, tokenizer = load(tmp_path / "w.safetensors")
-    assert tokenizer.words == tuple(words)
+    assert tokenizer.spoken == tuple(words)
     assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in network.state_dict().items())
 
 

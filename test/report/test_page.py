@@ -122,15 +122,20 @@ def test_a_curve_spans_its_box_and_skips_what_is_unknown() -> None:
     assert curve(recording(), "/trust", "novelty", 1.0) == ""
 
 
-def test_pictures_are_kept_once_a_second_and_a_damaged_one_is_left_out(tmp_path: Path) -> None:
-    msgtype = "sensor_msgs/msg/CompressedImage"
+def test_a_sentence_is_shown_with_the_last_picture_before_it(tmp_path: Path) -> None:
+    msgtype, uttered = "sensor_msgs/msg/CompressedImage", "mm_edge/msg/Utterance"
     jpeg = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].reshape(-1)
     with BagWriter(tmp_path / "drive.mcap") as bag:
         for number in range(30):
             values = {"header": header(START_NS), "format": "jpeg", "data": jpeg if number else jpeg[:40]}
             bag.write("/image/compressed", msgtype, START_NS + number * 10**8, build(msgtype, values))
+            if number in (0, 12, 25):
+                bag.write("/utterance", uttered, START_NS + number * 10**8 + 10**7, build(uttered, {"text": "Yes."}))
+        bag.write("/utterance", uttered, START_NS + 9 * 10**9, build(uttered, {"text": "Later."}))
 
     drive = Recording.load(tmp_path / "drive.mcap")
 
-    assert [t_s for t_s, _ in drive.pictures] == pytest.approx([0.1, 1.1, 2.1])
-    assert drive.picture(1.9) == drive.pictures[2][1]
+    assert [t_s for t_s, _ in drive.pictures] == pytest.approx([1.2, 2.5])  # the first one is damaged
+    assert drive.picture(2.51) == drive.pictures[1][1]
+    assert drive.picture(2.0) == drive.pictures[0][1]
+    assert drive.picture(9.0) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 
@@ -177,3 +179,14 @@ def test_what_is_left_out_says_so() -> None:
         pytest.skip("a real ROS 2 is installed: nothing is left out")
     with pytest.raises(NotImplementedError, match="timer or a thread"):
         SingleThreadedExecutor().create_task(print)
+
+
+def test_spinning_once_waits(node) -> None:
+    import rclpy
+
+    rclpy.spin_once(node, timeout_sec=0.0)
+    began_s, count = time.monotonic(), 0
+    while time.monotonic() < began_s + 0.5:
+        rclpy.spin_once(node, timeout_sec=0.1)
+        count += 1
+    assert count < 20

@@ -15,14 +15,14 @@ from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.training.batches import IGNORE, Batch, BatchShape, batch
 from mm_edge.training.losses import filling, losses, mask_some, remembered
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
-from mm_edge.training.trainer import Trainer, progress_factor, words
+from mm_edge.training.trainer import Trainer, new_tokenizer, progress_factor
 
 SHAPE = BatchShape(drives=2, moments=5, turns=6)
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer(words())
+    return new_tokenizer()
 
 
 @pytest.fixture(scope="module")

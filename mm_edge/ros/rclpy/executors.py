@@ -46,6 +46,7 @@ class Executor:
         self._lock = threading.RLock()
         self._watched: list[Any] = []
         self._changed = True
+        self._waiting = False
         self.is_shutdown = False
         executors.add(self)
         self.context.on_shutdown(self.wake)
@@ -70,9 +71,10 @@ class Executor:
         return list(self._nodes)
 
     def entities_changed(self) -> None:
-        """A node gained or lost something to wait for."""
+        """A node gained or lost something to wait for; a wait in progress begins anew."""
         self._changed = True
-        self.wake()
+        if self._waiting:
+            self.wake()
 
     def wake(self) -> None:
         if not self.is_shutdown:
@@ -119,12 +121,16 @@ class Executor:
             self._run(group, call)
 
     def _wait(self, timeout_s: float | None) -> list[Any]:
-        if self._changed:
-            with self._lock:
-                self._changed = False
-                self._watched = [entity for node in self._nodes for entity in node.waitables()]
-                self._waitset.watch([entity.wait_handle for entity in self._watched])
-        ready = self._waitset.wait(timeout_s)
+        self._waiting = True  # before looking at `_changed`: what changes from now on wakes this wait
+        try:
+            if self._changed:
+                with self._lock:
+                    self._changed = False
+                    self._watched = [entity for node in self._nodes for entity in node.waitables()]
+                    self._waitset.watch([entity.wait_handle for entity in self._watched])
+            ready = self._waitset.wait(timeout_s)
+        finally:
+            self._waiting = False
         return [self._watched[position] for position in ready if position < len(self._watched)]
 
     def _timers(self) -> list[Any]:

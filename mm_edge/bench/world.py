@@ -1,0 +1,65 @@
+"""Whether generated drives keep up with training: both on one core, in turns, in one run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from mm_edge.bench.harness import Result
+from mm_edge.training.batches import BatchShape, batch
+from mm_edge.training.losses import losses
+from mm_edge.training.recipe import Recipe
+from mm_edge.training.trainer import Trainer
+from mm_edge.world.drive import Drive
+
+REPEATS, QUICK_REPEATS = 30, 8
+FRAMES = 40
+DURATION_S = 14.0
+
+
+def measure(seed: int, quick: bool) -> Result:
+    repeats = QUICK_REPEATS if quick else REPEATS
+    with TemporaryDirectory() as folder:
+        trainer = Trainer(Recipe(out=Path(folder)), 0)
+    shape = BatchShape(drives=trainer.recipe.drives, turns=trainer.recipe.turns)
+    made = batch(seed, shape, trainer.config, trainer.tokenizer)
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=trainer.recipe.bfloat16):
+            losses(trainer.network, made, trainer.masks).total.backward()
+
+    drive = Drive(seed, DURATION_S)
+    moments = np.linspace(0.5, DURATION_S - 0.5, FRAMES)
+    tasks: dict[str, Callable[[], object]] = {
+        "a drive": lambda: Drive(seed, DURATION_S),
+        f"{FRAMES} frames of 160 x 96": lambda: [drive.image(t_s, 96) for t_s in moments],
+        f"{FRAMES} frames of 400 x 240": lambda: [drive.image(t_s, 240) for t_s in moments],
+        "a training batch": lambda: batch(seed, shape, trainer.config, trainer.tokenizer),
+        "a training step on it": step,
+    }
+    seconds = {name: _median_s(task, repeats) for name, task in tasks.items()}
+    names = list(tasks)
+    headline = {
+        "drives_per_s": 1 / seconds[names[0]],
+        "frames_per_s": FRAMES / seconds[names[1]],
+        "large_frames_per_s": FRAMES / seconds[names[2]],
+        "generation_share_of_training": seconds[names[3]] / (seconds[names[3]] + seconds[names[4]]),
+        "n": float(repeats),
+    }
+    rows: list[dict[str, object]] = [{"task": name, "median ms": 1e3 * s} for name, s in seconds.items()]
+    notes = [f"one core; a batch: {shape.drives} drives, {shape.drives * shape.moments} frames, sound, questions"]
+    return Result(headline, rows, notes)
+
+
+def _median_s(task: Callable[[], object], repeats: int) -> float:
+    times = []
+    for _ in range(repeats):
+        began_s = time.perf_counter()
+        task()
+        times.append(time.perf_counter() - began_s)
+    return float(np.median(times))

@@ -11,6 +11,7 @@ from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.intake import TOPICS
 from mm_edge.assistant.offline import OfflineAssistant
 from mm_edge.assistant.outputs import OUTPUTS
+from mm_edge.assistant.sensors import SensorError
 from mm_edge.bags.build import message_of
 from mm_edge.bags.mapped import MappedBag
 from mm_edge.bags.reader import Bag
@@ -101,7 +102,12 @@ def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
 
         for entry in source.entries():
             bag.write(f"/{entry.topic}", entry.msgtype, entry.stamp_ns, entry.data)
-            for output in assistant.receive(entry.topic, entry.message(), entry.stamp_ns):
+            try:
+                message = entry.message()
+            except BagError as error:
+                assistant.inbox.put_fault(entry.topic, SensorError("bad_message", str(error)))
+                continue
+            for output in assistant.receive(entry.topic, message, entry.stamp_ns):
                 publish(entry.stamp_ns, output)
                 if isinstance(output, Utterance):
                     said.append((entry.stamp_ns, output))

@@ -120,3 +120,14 @@ def test_a_generated_drive_holds_its_truth(drive: Path) -> None:
     assert len(truth) > 50
     assert "lead_motion" in truth[0].names
     assert set(truth[0].probabilities) == {1.0}
+
+
+def test_an_unreadable_message_is_left_out(drive: Path, tmp_path: Path) -> None:
+    from mm_edge.bags.writer import BagWriter
+
+    with Bag(drive) as whole, BagWriter(tmp_path / "damaged.mcap") as damaged:
+        for number, record in enumerate(whole.records()):
+            data = record.data[:12] if number % 40 == 0 else record.data
+            damaged.write(record.topic, record.msgtype, record.stamp_ns, data)
+    out = replayed(tmp_path / "damaged.mcap", tmp_path / "out")
+    assert any(topic == "/utterance" for _, topic, _ in contents(out))

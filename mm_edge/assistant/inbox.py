@@ -48,10 +48,9 @@ class Slot(Generic[T]):
 class Pending:
     """A request on its way. Whoever claims it first, the worker or the deadline guard, says its final word."""
 
-    def __init__(self, request: Request, start_s: float, arrival_s: float) -> None:
+    def __init__(self, request: Request, start_s: float) -> None:
         self.request = request
         self.start_s = start_s
-        self.arrival_s = arrival_s
         self.due_s = start_s + request.deadline_ms / 1e3
         self._lock = threading.Lock()
         self._claimed = False
@@ -81,6 +80,8 @@ class Inbox:
         self._changed = threading.Condition()
         self._slots: dict[str, Slot[Any]] = {}
         self._requests: list[tuple[float, int, Pending]] = []
+        self._late: deque[Pending] = deque()
+        """Requests whose deadline has passed: they wait until nobody else does."""
         self._steps: deque[Any] = deque()
         self._order = itertools.count()
         self._unseen = False
@@ -117,8 +118,8 @@ class Inbox:
     def put_request(self, request: Request) -> Pending | None:
         """Queue a request by its deadline; None when too many wait already."""
         with self._changed:
-            if len(self._requests) >= self.config.max_waiting:
-                self._fault("too_many_requests", f"{len(self._requests)} requests wait already")
+            if self.waiting >= self.config.max_waiting:
+                self._fault("too_many_requests", f"{self.waiting} requests wait already")
                 return None
             pending = self._pending(request)
             heapq.heappush(self._requests, (pending.due_s, next(self._order), pending))
@@ -139,8 +140,8 @@ class Inbox:
     def next_job(self, timeout_s: float | None = None) -> Pending | Look | Any | None:
         """The next thing to do: a request, a look at the newest input, or a task step; None on time-out or `close`.
 
-        Requests go by the earliest deadline; when requests and a look both wait they take turns, and a request whose
-        deadline has passed waits behind the look.
+        Requests go by the earliest deadline; when requests and a look both wait they take turns. A request whose
+        deadline has passed has had its final word and waits behind everything else.
         """
         give_up_s = None if timeout_s is None else self.clock.monotonic_s() + timeout_s
         with self._changed:
@@ -196,7 +197,7 @@ class Inbox:
     @property
     def waiting(self) -> int:
         """Requests that wait."""
-        return len(self._requests)
+        return len(self._requests) + len(self._late)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -226,7 +227,7 @@ class Inbox:
             ago_s = 0.0
         if ago_s * 1e3 > request.deadline_ms:
             self._fault("late_request", f"request {request.id}: its deadline had passed when it arrived")
-        return Pending(request, arrival_s - max(0.0, ago_s), arrival_s)
+        return Pending(request, arrival_s - max(0.0, ago_s))
 
     def _wake(self) -> None:
         if not self._unseen:
@@ -238,11 +239,14 @@ class Inbox:
         if self._steps:
             return self._steps.popleft()
         look = self._unseen and now_s >= self._last_look_s + 1 / self.config.watch_rate_hz
-        on_time = bool(self._requests) and self._requests[0][0] > now_s
-        if self._requests and not (look and (not on_time or not self._looked_last)):
+        while self._requests and self._requests[0][0] <= now_s:
+            self._late.append(heapq.heappop(self._requests)[2])
+        if self._requests and not (look and not self._looked_last):
             self._looked_last = False
             return heapq.heappop(self._requests)[2]
-        return self._look(now_s) if look else None
+        if look:
+            return self._look(now_s)
+        return self._late.popleft() if self._late else None
 
     def _look(self, now_s: float) -> Look:
         arrival_s = self._slots["image"].arrival_s if self._unseen_image and "image" in self._slots else now_s

@@ -6,6 +6,7 @@ weights: two runs say the same. Only the measured durations in the reports diffe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,7 +27,7 @@ class OfflineAssistant:
     def __init__(self, config: AssistantConfig, engine: Engine, constants: TrustConstants) -> None:
         self.clock = ManualClock()
         self.inbox = Inbox(config, self.clock)
-        self._session = Session(config, engine, constants, self.inbox, self.clock)
+        self._session = Session(config, engine, constants, self.inbox, self.clock, itertools.count(1))
         self._intake = Intake(self.inbox, self._submit, self._refuse)
         self._said: list[Any] = []
 

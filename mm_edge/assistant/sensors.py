@@ -18,6 +18,7 @@ from mm_edge.assistant.request import Request, Stakes
 from mm_edge.model.observation import AUDIO_RATE_HZ, VehicleState
 
 MAX_REQUEST_CHARACTERS = 1000
+MAX_DEADLINE_MS = 3_600_000.0
 MAX_IMAGE_BYTES = 64 * 2**20
 MAX_AUDIO_CHANNELS = 16
 AUDIO_RATES_HZ = range(4_000, 384_001)
@@ -168,7 +169,7 @@ def request(message: Any, default_deadline_ms: float, now_ns: int, name: str) ->
         raise SensorError("bad_request", "the request is empty")
     if len(text) > MAX_REQUEST_CHARACTERS:
         raise SensorError("bad_request", f"the request has {len(text)} characters, at most {MAX_REQUEST_CHARACTERS}")
-    if not math.isfinite(deadline_ms) or deadline_ms < 0:
+    if not 0 <= deadline_ms <= MAX_DEADLINE_MS:
         raise SensorError("bad_request", f"the deadline is {deadline_ms:g} ms")
     if message.stakes not in set(Stakes):
         raise SensorError("bad_request", f"stakes = {message.stakes} is none of STAKES_*")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import inf, nan
 
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
@@ -26,6 +27,7 @@ from mm_edge.generation.diffusion import Draft, drafts
 from mm_edge.generation.slots import fill
 from mm_edge.memory.history import History
 from mm_edge.memory.report import MemoryReport
+from mm_edge.model.network import STYLES
 from mm_edge.model.observation import Observation
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.judge import Judge, Judgement
@@ -35,7 +37,6 @@ HISTORY_SPACING_S = 0.5
 """The spacing of remembered observations that the model was trained with."""
 PERCEPT_REUSE_S = 0.1
 """An encoded observation serves every turn that begins within this time."""
-STYLES = 8
 VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", "refuse"})
 """Sentences about these need no eyes, so an unfamiliar picture does not count against them."""
 
@@ -62,6 +63,16 @@ class Glance:
 
 
 @dataclass(frozen=True)
+class Ages:
+    """How old the inputs were when a turn began, in milliseconds; `any_ms`: that of the newest, by its stamp."""
+
+    any_ms: float = nan
+    image: float = nan
+    state: float = nan
+    audio: float = nan
+
+
+@dataclass(frozen=True)
 class Thought:
     """A draft with its judgement and why drafting ended."""
 
@@ -71,10 +82,17 @@ class Thought:
 
 
 class Session:
-    """Owns the history and the wording's random source. `inbox` is where the newest input is read from."""
+    """Owns the history and the wording's random source. `inbox` is where the newest input is read from; `numbers` of
+    utterances go on from session to session."""
 
     def __init__(
-        self, config: AssistantConfig, engine: Engine, constants: TrustConstants, inbox: Inbox, clock: Clock
+        self,
+        config: AssistantConfig,
+        engine: Engine,
+        constants: TrustConstants,
+        inbox: Inbox,
+        clock: Clock,
+        numbers: Iterator[int],
     ) -> None:
         self.engine = engine
         self.inbox = inbox
@@ -87,7 +105,8 @@ class Session:
         self._random = random.Random(config.seed)
         self._epoch = inbox.epoch
         self._glance: Glance | None = None
-        self._count = 0
+        self._ages = Ages()
+        self._numbers = numbers
         self._unevaluated = 0
 
     def configure(self, config: AssistantConfig) -> None:
@@ -105,10 +124,10 @@ class Session:
         self._unevaluated += job.skipped
         if late or not self.config.watch:
             self._unevaluated += 1
-            self._see(stopwatch)
+            self._see(stopwatch, job.arrival_s)
             return None
         due_s = job.arrival_s + self.config.watch_deadline_ms / 1e3
-        glance, thought = self._think("", due_s, stopwatch)
+        glance, thought = self._think("", due_s, stopwatch, job.arrival_s)
         alert = thought.draft.topic.removeprefix("alert:") if thought.draft.topic.startswith("alert:") else ""
         credible = alert if thought.judgement.verdict != Verdict.ABSTAINED else ""
         priority = self._gate(credible, self.clock.monotonic_s())
@@ -135,12 +154,14 @@ class Session:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _see(self, stopwatch: Stopwatch) -> Glance:
-        """The newest observation, encoded and remembered; a glance of a moment ago is reused."""
+    def _see(self, stopwatch: Stopwatch, arrival_s: float = -inf) -> Glance:
+        """The newest observation, encoded and remembered; a glance of a moment ago is reused, unless it was before
+        `arrival_s`."""
+        self._ages = Ages(self.inbox.input_age_ms(), **self.inbox.ages_ms())
         if self._epoch != self.inbox.epoch:
             self._begin_anew()
         now_s = self.clock.monotonic_s()
-        if self._glance is None or now_s - self._glance.at_s > PERCEPT_REUSE_S:
+        if self._glance is None or not max(arrival_s, now_s - PERCEPT_REUSE_S) <= self._glance.at_s:
             observation, frame_id = self.inbox.observation()
             self._glance = Glance(observation, self.engine.encode(observation), frame_id, now_s)
             self.history.add(observation.stamp_ns, self._glance.percept.summary)
@@ -153,8 +174,8 @@ class Session:
         self.history.clear()
         self._gate.clear()
 
-    def _think(self, text: str, due_s: float, stopwatch: Stopwatch) -> tuple[Glance, Thought]:
-        glance = self._see(stopwatch)
+    def _think(self, text: str, due_s: float, stopwatch: Stopwatch, arrival_s: float = -inf) -> tuple[Glance, Thought]:
+        glance = self._see(stopwatch, arrival_s)
         past = self.history.recall(glance.observation.stamp_ns)
         cache = self.engine.prefill(past, glance.percept, text, self._style())
         stopwatch.mark("prefill")
@@ -189,11 +210,10 @@ class Session:
         return self.config.style or self._random.randint(1, STYLES)
 
     def _utterance(self, glance: Glance, thought: Thought, kind: Kind, priority: Priority, topic: str) -> Utterance:
-        self._count += 1
         lasts_s = self.config.alert_expires_s if kind == Kind.ALERT else self.config.answer_expires_s
         return Utterance(
             stamp_ns=glance.observation.stamp_ns,
-            id=f"u{self._count}",
+            id=f"u{next(self._numbers)}",
             text=self._words(glance, thought, kind, topic),
             kind=kind,
             priority=priority,
@@ -222,7 +242,6 @@ class Session:
         total_ms = queue_ms + stopwatch.total_ms()
         stamp_ns, frame_id = glance.observation.stamp_ns, glance.frame_id
         dropped, self._unevaluated = self._unevaluated, 0
-        ages = self.inbox.ages_ms()
         latency = LatencyReport(
             stamp_ns=stamp_ns,
             request_id=request_id,
@@ -232,7 +251,7 @@ class Session:
             deadline_met=total_ms <= deadline_ms,
             queue_ms=queue_ms,
             **stopwatch.stages_ms(),
-            input_age_ms=self.inbox.input_age_ms(),
+            input_age_ms=self._ages.any_ms,
             passes=thought.draft.passes,
             dropped_frames=dropped,
             plan=f"{self.config.rung}/diffusion passes<={self.config.max_passes}",
@@ -247,9 +266,9 @@ class Session:
             novelty=thought.judgement.novelty,
             verdict=thought.judgement.verdict,
             reasons=thought.judgement.reasons,
-            image_age_ms=ages["image"],
-            state_age_ms=ages["state"],
-            audio_age_ms=ages["audio"],
+            image_age_ms=self._ages.image,
+            state_age_ms=self._ages.state,
+            audio_age_ms=self._ages.audio,
             frame_id=frame_id,
         )
         return Turn(utterance, latency, trust, self.history.report(stamp_ns, frame_id), _scene(glance))

@@ -27,7 +27,11 @@ class Input(NamedTuple):
     data: bytes
 
     def message(self) -> Any:
-        return typestore().deserialize_cdr(self.data, self.msgtype)
+        """Raises BagError when the data are not of that type."""
+        try:
+            return typestore().deserialize_cdr(self.data, self.msgtype)
+        except Exception as error:
+            raise BagError(f"{self.topic}: not a readable {self.msgtype} ({' '.join(str(error).split())})") from error
 
 
 Convert = Callable[[Record], list[Input]]

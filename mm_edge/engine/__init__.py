@@ -49,7 +49,7 @@ def choose(weights: Path, threads: int, backend: str, precision: str, cache: Pat
             check(engine, reference_path(weights), wanted)
         except EngineMissing as error:
             refused += [] if backend == "auto" else [f"{name}: {error}"]
-        except EngineError as error:
+        except Exception as error:  # libraries raise what they like; the next engine is there for that
             refused.append(f"{name}: {error}")
         else:
             engine.refused = tuple(refused)

@@ -106,6 +106,8 @@ def export(weights: Path, backend: str, precision: str, cache: Path, tell: Tell 
 
 def write_onnx(graph: Graph, path: Path) -> None:
     """Raises EngineMissing without the packages of the extra `export`."""
+    if not hasattr(torch.onnx, "ONNXProgram"):
+        raise EngineMissing(f"exporting needs torch 2.5 or newer, this is {torch.__version__}")
     try:
         import onnxscript  # noqa: F401
     except ImportError:

@@ -69,7 +69,7 @@ class GraphEngine:
         (logits,) = self.runner.run(
             "decode", ids[None], cache.k[:, None], cache.v[:, None], cache.bias[None, None, None]
         )
-        return logits[0]
+        return logits[0].cpu()
 
 
 def _scene(logits: Tensor, inputs: Features) -> dict[str, tuple[str, float]]:

@@ -56,7 +56,11 @@ def compiled(trt: ModuleType, onnx: Path, precision: str, **targets: Any) -> byt
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_BYTES)
     if precision == "fp16":
+        if not hasattr(trt.BuilderFlag, "FP16"):
+            raise EngineMissing(f"TensorRT {trt.__version__} takes no half precision from a single-precision graph")
         config.set_flag(trt.BuilderFlag.FP16)
+    elif hasattr(trt.BuilderFlag, "TF32"):
+        config.clear_flag(trt.BuilderFlag.TF32)  # its ten bits are too few for the start-up check
     if "compute_capability" in targets:
         config.num_compute_capabilities = 1
         config.set_compute_capability(targets["compute_capability"], 0)

@@ -203,8 +203,8 @@ class Playback:
         with self._changed:
             self._current = None
             self._note([Event(delivery.item, state, detail)], delivery)
-        if state == State.INTERRUPTED and self.device is not None:
-            self.device.flush()
+        if state == State.INTERRUPTED:
+            self._on_device(lambda device: device.flush())
         self._report()
 
     def _take(self, samples: NDArray[np.int16]) -> bool:
@@ -262,9 +262,14 @@ class Playback:
         self._publish(SpeechAudio(stamp_ns, utterance.id, delivery.pieces, last, rate_hz, samples))
         delivery.pieces += 1
         delivery.samples += samples.size
-        if self.device is not None and samples.size:
+        if samples.size:
+            self._on_device(lambda device: device.write(samples))
+
+    def _on_device(self, act: Callable[[Device], None]) -> None:
+        """A loudspeaker that fails is given up; speech is still published."""
+        if self.device is not None:
             try:
-                self.device.write(samples)
+                act(self.device)
             except OSError as error:
                 self.device, self.device_fault = None, str(error)
 

@@ -109,10 +109,6 @@ class SpeechQueue:
                 events.append(self._drop(item, State.EXPIRED, f"stale by {late_s:.1f} s before speech could begin"))
         return events
 
-    def soonest_expiry_ns(self) -> int | None:
-        """When the next waiting sentence expires; None when none does."""
-        return min((i.utterance.expires_ns for i in self._waiting if i.utterance.expires_ns > 0), default=None)
-
     def control(self, control: Control) -> list[Event]:
         """What becomes of the waiting sentences; the one being spoken is the playback's."""
         if control in (Control.MUTE, Control.UNMUTE):

@@ -6,6 +6,7 @@ Knows nothing about sentences; samples go out as they come in.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,18 @@ class SoundDevice:
             raise OSError(f"{self.name}: {error}") from error
 
     def flush(self) -> None:
-        """Fall silent at once."""
-        self._stream.abort()
-        self._stream.start()
+        """Fall silent at once. Raises OSError when the device is gone."""
+        try:
+            self._stream.abort()
+            self._stream.start()
+        except Exception as error:
+            raise OSError(f"{self.name}: {error}") from error
 
     def close(self) -> None:
-        self._stream.abort()
-        self._stream.close()
+        """A device that is gone needs no closing."""
+        with suppress(Exception):
+            self._stream.abort()
+            self._stream.close()
 
 
 def open_device(name: str, sample_rate_hz: int) -> tuple[SoundDevice | None, str]:

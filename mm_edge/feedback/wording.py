@@ -27,6 +27,8 @@ def hedged(sentence: str) -> str:
     for call in ("Careful, ", "Brake, "):
         if sentence.startswith(call):
             return f"{call}perhaps {sentence.removeprefix(call)}"
+    if sentence.startswith(("I see ", "I hear ")):
+        return f"I think {sentence}"
     return f"I think {sentence[:1].lower()}{sentence[1:]}" if sentence and not sentence.startswith("I ") else sentence
 
 

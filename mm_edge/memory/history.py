@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mm_edge.memory.report import MemoryReport
 
+JUMP_BACK_NS = 1_000_000_000
 OVERSAMPLING = 4
 """Summaries kept per slot: the age of a recalled one is off by at most half of spacing / OVERSAMPLING."""
 
@@ -28,7 +29,9 @@ class History:
         self._seen = 0
 
     def add(self, stamp_ns: int, summary: Tensor) -> None:
-        """Remember one observation [d]. Stamps must not run backwards: call `clear` when the clock did."""
+        """Remember one observation [d]; a stamp far behind the newest one means that time began anew."""
+        if self._kept and self._kept[-1][0] - stamp_ns > JUMP_BACK_NS:
+            self.clear()
         self._seen += 1
         if not self._kept or stamp_ns - self._kept[-1][0] >= self.spacing_ns // OVERSAMPLING:
             self._kept.append((stamp_ns, summary))

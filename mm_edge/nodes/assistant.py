@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -34,6 +35,7 @@ FAULT_SHOWN_S = 5.0
 
 class AssistantNode(ManagedNode):
     def __init__(self, **options: Any) -> None:
+        self._numbers = itertools.count(1)
         self._worker: Worker | None = None
         self._intake: Intake | None = None
         self._inbox: Inbox | None = None
@@ -53,13 +55,13 @@ class AssistantNode(ManagedNode):
         assert self._engine is not None
         config = self._settings.config
         self._inbox = Inbox(config, self.clock)
-        session = Session(config, self._engine, self._constants, self._inbox, self.clock)
+        session = Session(config, self._engine, self._constants, self._inbox, self.clock, self._numbers)
         self._worker = Worker(session, self.publish)
         self._intake = Intake(self._inbox, self._worker.submit, self._worker.refuse)
         self._worker.start()
 
     def deactivate(self) -> None:
-        worker, self._worker, self._intake = self._worker, None, None
+        worker, self._worker, self._intake, self._inbox = self._worker, None, None, None
         if worker is not None:
             worker.stop()
 
@@ -109,11 +111,11 @@ class AssistantNode(ManagedNode):
         config, now_s = self._settings.config, self.clock.monotonic_s()
         limits_s = {"image": config.image_timeout_s, "state": config.state_timeout_s, "audio": config.audio_timeout_s}
         lost = [name for name, age_ms in ages.items() if age_ms > limits_s[name] * 1e3]
-        faults = self._inbox.faults.all()
+        faults = self._inbox.faults
         values: dict[str, object] = {f"{name}_age_ms": age_ms for name, age_ms in ages.items()}
         values["waiting_requests"] = self._inbox.waiting
-        values |= {f"{fault.name}_count": fault.count for fault in faults}
-        recent = [fault for fault in faults if fault.last_s >= now_s - FAULT_SHOWN_S]
+        values |= {f"{fault.name}_count": fault.count for fault in faults.all()}
+        recent = faults.since(now_s - FAULT_SHOWN_S)
         if recent:
             return Status("inputs", Level.WARN, f"{recent[0].name}: {recent[0].detail}", values)
         if lost:

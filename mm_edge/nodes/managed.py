@@ -145,7 +145,7 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]
     def _release(self) -> None:
         self.cleanup()
         for publisher in self._outputs.values():
-            self.destroy_publisher(publisher)
+            self.destroy_lifecycle_publisher(publisher)
         self._outputs.clear()
 
     def _start(self) -> None:

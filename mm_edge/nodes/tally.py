@@ -40,7 +40,8 @@ class Tally:
     def summary(self, now_s: float) -> Summary:
         """Everything of the last `window_s`."""
         turns, trusts = self._recent(self._latency, now_s), self._recent(self._trust, now_s)
-        requests = [turn for turn in turns if turn.request_id]
+        requests = [*{turn.request_id: turn for turn in reversed(turns) if turn.request_id}.values()]
+        """The first report of each; a second one is that of an answer after the final word."""
         missed = sum(not turn.deadline_met for turn in requests)
         slack = sorted(turn.slack_ms for turn in requests)
         answered = [trust for trust in trusts if trust.request_id]

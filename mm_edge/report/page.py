@@ -46,7 +46,8 @@ def write_page(recording: Recording, path: Path, title: str = "", notes: Sequenc
 
 def figures(recording: Recording) -> list[tuple[str, str]]:
     """The key figures: name and value in words."""
-    requests = [report for _, report in recording.of("/latency") if report.request_id]
+    reports = [report for _, report in recording.of("/latency") if report.request_id]
+    requests = [*{report.request_id: report for report in reversed(reports)}.values()]  # the first one of each
     utterances = [utterance for _, utterance in recording.of("/utterance")]
     totals = [report.total_ms for report in requests]
     finals = [u for u in utterances if u.final]

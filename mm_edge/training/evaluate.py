@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from mm_edge.engine.base import Engine
 from mm_edge.generation.diffusion import Draft, drafts
+from mm_edge.model.network import STYLES
 from mm_edge.training.batches import SPACING_S
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import STYLES, parse
+from mm_edge.world.grammar import parse
 from mm_edge.world.questions import FAMILIES, Question, ask, right
 
 DURATION_S = 14.0

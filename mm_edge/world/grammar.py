@@ -14,7 +14,6 @@ from itertools import product
 
 from mm_edge.model.schema import SCENE_FACTS
 
-STYLES = 8
 ANY = "*"
 UNSEEN, UNHEARD = "unseen", "unheard"
 """Values of a fact whose sensor is lost."""

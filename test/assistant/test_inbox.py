@@ -157,3 +157,12 @@ def test_the_more_trusted_source_wins_and_the_others_fill_in() -> None:
     can, odometry = VehicleState(speed_mps=nan, gear=4), VehicleState(speed_mps=5.0, gear=0)
     assert (merge([can, odometry]).speed_mps, merge([can, odometry]).gear) == (5.0, 4)
     assert merge([]).gear == 0
+
+
+def test_a_request_that_is_late_anyway_does_not_hold_up_the_others(inbox: Inbox, clock: ManualClock) -> None:
+    for number in range(3):
+        inbox.put_request(request(f"late{number}", 100.0, deadline_ms=100.0))
+    clock.set(101 * S)
+    inbox.put_request(request("new", 101.0))
+    inbox.put_image(101 * S, picture(0))
+    assert jobs(inbox) == ["look", "new", "late0", "late1", "late2"]

@@ -124,6 +124,7 @@ def test_what_a_request_leaves_open_is_filled_in(make: Make) -> None:
         ({"text": "a" * 100_000}, "100000 characters"),
         ({"deadline_ms": -1.0}, "deadline"),
         ({"deadline_ms": inf}, "deadline"),
+        ({"deadline_ms": 1e13}, "deadline"),
         ({"stakes": 9}, "stakes"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ S = 1_000_000_000
 
 @pytest.fixture
 def session(config: AssistantConfig, parrot, constants: TrustConstants, clock: ManualClock) -> Session:
-    return Session(config, parrot, constants, Inbox(config, clock), clock)
+    return Session(config, parrot, constants, Inbox(config, clock), clock, itertools.count(1))
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_the_history_grows_and_ends_with_the_drive(session: Session, parrot, see
 def test_the_same_seed_says_the_same_words(config, parrot, constants, clock) -> None:
     styles: list[list[int]] = []
     for _ in range(2):
-        session = Session(config, parrot, constants, Inbox(config, clock), clock)
+        session = Session(config, parrot, constants, Inbox(config, clock), clock, itertools.count(1))
         styles.append([session._style() for _ in range(20)])
     assert styles[0] == styles[1]
     assert len(set(styles[0])) > 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -51,7 +52,7 @@ def said() -> Said:
 @pytest.fixture
 def worker(parrot, constants: TrustConstants, said: Said) -> Iterator[Worker]:
     config, clock = AssistantConfig(max_waiting=200), SystemClock()
-    made = Worker(Session(config, parrot, constants, Inbox(config, clock), clock), said)
+    made = Worker(Session(config, parrot, constants, Inbox(config, clock), clock, itertools.count(1)), said)
     made.start()
     yield made
     made.stop()
@@ -104,7 +105,7 @@ def test_a_turn_that_fails_is_named_and_the_worker_goes_on(worker: Worker, said:
 
 def test_who_still_waits_at_the_end_gets_a_word(parrot, constants: TrustConstants, said: Said) -> None:
     config, clock = AssistantConfig(), SystemClock()
-    worker = Worker(Session(config, parrot, constants, Inbox(config, clock), clock), said)
+    worker = Worker(Session(config, parrot, constants, Inbox(config, clock), clock, itertools.count(1)), said)
     for number in range(3):
         worker.submit(request(str(number), deadline_ms=60_000.0))
     worker._guard.start()
@@ -115,7 +116,7 @@ def test_who_still_waits_at_the_end_gets_a_word(parrot, constants: TrustConstant
 
 def test_too_many_are_refused(parrot, constants: TrustConstants, said: Said) -> None:
     config, clock = AssistantConfig(max_waiting=1), SystemClock()
-    worker = Worker(Session(config, parrot, constants, Inbox(config, clock), clock), said)
+    worker = Worker(Session(config, parrot, constants, Inbox(config, clock), clock, itertools.count(1)), said)
     for number in range(3):
         worker.submit(request(str(number)))
     assert [u.text for u in said.finals()] == [TOO_MANY, TOO_MANY]

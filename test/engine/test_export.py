@@ -183,3 +183,15 @@ def test_tensorrt_rtx_compiles_every_graph(cache: Path, weights: Path, graph: st
 
     onnx = find(weights, "onnxruntime", "fp32", cache) / f"{graph}.onnx"
     assert len(compiled(rtx, onnx, "fp32", compute_capability=rtx.ComputeCapability.SM86)) > 1000
+
+
+def test_an_engine_that_throws_is_refused_and_the_next_one_runs(
+    weights: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: object, graph: str, *inputs: torch.Tensor) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("mm_edge.engine.onnx_runner.OnnxRunner.run", fails)
+    engine = choose(weights, 1, "auto", "fp32", cache)
+    assert engine.name == "torch/fp32"
+    assert engine.refused == ("onnxruntime: out of memory",)

@@ -125,7 +125,8 @@ def test_a_loudspeaker_that_is_gone_is_named_and_speech_goes_on() -> None:
         def write(self, samples: object) -> None:
             raise OSError("the cable is out")
 
-        def flush(self) -> None: ...
+        def flush(self) -> None:
+            raise OSError("the cable is out")
 
         def close(self) -> None: ...
 

@@ -14,7 +14,8 @@ from mm_edge.feedback.wording import hedged, unsure
 
 def test_doubt_is_put_in_front() -> None:
     assert hedged("The light is red.") == "I think the light is red."
-    assert hedged("I see no pedestrian.") == "I see no pedestrian."
+    assert hedged("I see no pedestrian.") == "I think I see no pedestrian."
+    assert hedged("I do not know that.") == "I do not know that."
     assert hedged("Careful, a siren.") == "Careful, perhaps a siren."
     assert hedged("") == ""
 

@@ -55,3 +55,8 @@ def test_memory_is_bounded_and_its_report_true(pauses_s: list[float]) -> None:
     assert report.bytes == report.physical_length * 4
     assert len(recalled(history, moments[-1] + 0.1)) <= 4
     assert (report.stamp_ns, report.frame_id) == (7, "camera")
+
+
+def test_a_stamp_of_another_clock_does_not_freeze_the_memory() -> None:
+    history = filled([1e6, 10.0, 10.5, 11.0])
+    assert recalled(history, 11.5) == [10.0, 10.5, 11.0]

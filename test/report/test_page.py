@@ -78,7 +78,7 @@ def test_a_sentence_stands_with_its_question_its_time_and_its_fate(tmp_path: Pat
 
 
 def test_medians_leave_unknown_values_out() -> None:
-    turns = [(float(t), latency("q", total_ms)) for t, total_ms in enumerate([10.0, 30.0, nan])]
+    turns = [(float(t), latency(f"q{t}", total_ms)) for t, total_ms in enumerate([10.0, 30.0, nan])]
 
     assert dict(figures(recording(latency=turns)))["latency, median"] == "20 ms"
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mm_edge.model.network import STYLES
 from mm_edge.model.schema import ALERTS, FACTS
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import STYLES, facts_of, parse, write
+from mm_edge.world.grammar import facts_of, parse, write
 from mm_edge.world.questions import ASKED, FAMILIES, WATCH, Question, ask, right
 
 SEEDS = st.integers(1_600_000, 1_699_999)

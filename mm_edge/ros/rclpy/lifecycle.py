@@ -91,6 +91,9 @@ class LifecycleNode(Node):
             made.on_activate()
         return made
 
+    def destroy_lifecycle_publisher(self, publisher: LifecyclePublisher) -> bool:
+        return self.destroy_publisher(publisher)
+
     # -- what subclasses override -------------------------------------------------------------------------------------
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

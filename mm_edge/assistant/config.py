@@ -47,7 +47,7 @@ class AssistantConfig(BaseModel):
     watch_deadline_ms: float = Field(
         200.0, ge=5.0, le=10_000.0, description="A frame older than this only updates the history."
     )
-    alert_repeat_s: float = Field(10.0, ge=0.0, le=600.0, description="Time before the same alert may be given again.")
+    alert_repeat_s: float = Field(10.0, ge=0.0, le=600.0, description="Time before an alert that lasts is given again.")
 
     image_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="A camera silent for longer counts as lost.")
     state_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="Vehicle signals older than this are unknown.")

@@ -140,7 +140,21 @@ def receive_buffer(root: Path = Path("/")) -> list[Finding]:
 
 
 def engines() -> list[Finding]:
-    return [_torch(), _onnxruntime(), _tensorrt()]
+    return [_torch(), _onnxruntime(), _tensorrt(), _in_use()]
+
+
+def _in_use() -> Finding:
+    """The engine that a node would run now, after its check."""
+    try:
+        from mm_edge.engine import EngineError, load
+    except (ImportError, OSError) as error:
+        return Finding("engine in use", Status.MISSING, str(error))
+    try:
+        engine = load()
+    except EngineError as error:
+        return Finding("engine in use", Status.MISSING, str(error))
+    status = Status.NOTE if engine.refused else Status.OK
+    return Finding("engine in use", status, "; ".join((engine.name, *engine.refused)))
 
 
 def _torch() -> Finding:

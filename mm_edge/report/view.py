@@ -30,6 +30,7 @@ class View:
         self._lock = threading.Lock()
         self._newest: dict[str, Any] = {}
         self._said: list[Text] = []
+        self._start_s: float | None = None
         self._began_s = time.monotonic()
         self._live = Live(self, console=self._console, refresh_per_second=8) if self._shown(live) else None
 
@@ -49,11 +50,13 @@ class View:
         """A message by its relative topic."""
         with self._lock:
             self._newest[topic] = message
+            stamp_s = message.header.stamp.sec + message.header.stamp.nanosec / 1e9
+            self._start_s = stamp_s if self._start_s is None else self._start_s
             if topic == "utterance":
                 line = Text(f"{KINDS[message.kind]:>9}  ", COLOURS[message.kind]).append(message.text, "default")
                 self._said.append(line)
                 if self._live is None:
-                    self._console.print(line)
+                    self._console.print(Text(f"{stamp_s - self._start_s:6.1f} s ", "dim") + line)
 
     def __rich__(self) -> RenderableType:
         with self._lock:

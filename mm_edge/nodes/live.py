@@ -142,8 +142,8 @@ def _nodes(log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _failure(log: Path) -> str:
-    """The first error in the nodes' log, "" when there is none."""
-    return next((line for line in log.read_text(errors="replace").splitlines() if "[ERROR]" in line), "")
+    """Why a node did not come up, by the nodes' log; "" when none says so."""
+    return next((line for line in log.read_text(errors="replace").splitlines() if "cannot become" in line), "")
 
 
 def _last_line(log: Path) -> str:

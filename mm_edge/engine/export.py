@@ -13,14 +13,15 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
 from mm_edge.engine.base import EngineError, EngineMissing
-from mm_edge.model.checkpoint import load
+from mm_edge.model.checkpoint import CheckpointError, load, sha256
 from mm_edge.model.graphs import Graph, graphs
 
 FORMAT = 1
@@ -61,10 +62,9 @@ def manifest(weights: Path, backend: str, precision: str) -> Manifest:
 
         machine = tensorrt_machine()
     try:
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        return Manifest(sha256(weights), backend, precision, machine)
     except OSError as error:
         raise EngineError(f"{weights}: {error.strerror}") from error
-    return Manifest(digest, backend, precision, machine)
 
 
 def find(weights: Path, backend: str, precision: str, cache: Path) -> Path:
@@ -99,6 +99,8 @@ def export(weights: Path, backend: str, precision: str, cache: Path, tell: Tell 
         (part / "manifest.json").write_text(json.dumps(asdict(wanted), indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
+    except CheckpointError as error:
+        raise EngineError(str(error)) from error
     except OSError as error:
         raise EngineError(f"{cache}: {error}") from error
     return folder
@@ -112,9 +114,7 @@ def write_onnx(graph: Graph, path: Path) -> None:
         import onnxscript  # noqa: F401
     except ImportError:
         raise EngineMissing('exporting needs more packages: pip install "mm_edge[export]"') from None
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         program = torch.onnx.export(
             graph.module,
             tuple(graph.inputs.values()),
@@ -131,10 +131,23 @@ def quantize(path: Path) -> None:
     """Matrix products in int8, in place: weights by channel, activations as they come (dynamic)."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.getLogger().setLevel(max(logging.ERROR, logging.getLogger().level))
     whole = path.with_suffix(".fp32.onnx")
     path.rename(whole)
-    quantize_dynamic(
-        whole, path, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
-    )
+    with _quiet():
+        quantize_dynamic(
+            whole, path, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
+        )
     whole.unlink()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporters' advice to their own developers."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

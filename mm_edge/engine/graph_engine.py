@@ -14,7 +14,7 @@ from mm_edge.model.features import Features, features
 from mm_edge.model.graphs import context_length, split_facts
 from mm_edge.model.network import NetworkConfig
 from mm_edge.model.observation import Observation
-from mm_edge.model.schema import BY_CAMERA, BY_MICROPHONE, SCENE_FACTS
+from mm_edge.model.schema import SCENE_FACTS, hidden_facts
 from mm_edge.model.tokenizer import EOS, Tokenizer
 
 HIDDEN = -1e9
@@ -27,14 +27,12 @@ class GraphEngine:
     `refused`: why each engine that was to be preferred is not this one.
     """
 
-    def __init__(
-        self, config: NetworkConfig, tokenizer: Tokenizer, runner: Runner, refused: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, config: NetworkConfig, tokenizer: Tokenizer, runner: Runner) -> None:
         self.name = runner.name
         self.tokenizer = tokenizer
         self.history_slots = config.history_slots
         self.answer_length = config.answer_length
-        self.refused = refused
+        self.refused: tuple[str, ...] = ()
         self._config = config
         self._slots = context_length(config)
         self.runner = runner
@@ -74,10 +72,10 @@ class GraphEngine:
 
 def _scene(logits: Tensor, inputs: Features) -> dict[str, tuple[str, float]]:
     """The surest value of every scene fact whose sensor is there."""
-    lost = (frozenset() if inputs.has_image[0] else BY_CAMERA) | (frozenset() if inputs.has_sound[0] else BY_MICROPHONE)
+    hidden = hidden_facts(bool(inputs.has_image[0]), bool(inputs.has_sound[0]))
     best = {
         name: part.softmax(-1).max(-1)
         for name, part in split_facts(logits).items()
-        if name in SCENE_FACTS and name not in lost
+        if name in SCENE_FACTS and name not in hidden
     }
     return {name: (SCENE_FACTS[name][int(p.indices)], float(p.values)) for name, p in best.items()}

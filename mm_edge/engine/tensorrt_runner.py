@@ -21,12 +21,12 @@ DRIVERS = ("/proc/driver/nvidia/version", "/etc/nv_tegra_release")
 """Where the driver says which it is: with a card, on a Jetson."""
 
 
-def library(name: str = "tensorrt") -> ModuleType:
+def library() -> ModuleType:
     """Raises EngineMissing."""
     try:
-        return importlib.import_module(name)
+        return importlib.import_module("tensorrt")
     except ImportError as error:
-        raise EngineMissing(f"{name} is not installed ({error})") from None
+        raise EngineMissing(f"tensorrt is not installed ({error})") from None
 
 
 def machine() -> str:

@@ -5,6 +5,7 @@ Knows nothing about training or where the network will run.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,11 @@ def save(path: Path, weights: dict[str, Tensor], config: NetworkConfig, tokenize
     part = path.with_suffix(".part")
     save_file({name: tensor.detach().contiguous() for name, tensor in weights.items()}, part, metadata)
     part.replace(path)
+
+
+def sha256(path: Path) -> str:
+    """What binds other files to these weights. Raises OSError."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load(path: Path) -> tuple[Network, Tokenizer]:

@@ -47,3 +47,8 @@ FACTS = SCENE_FACTS | VEHICLE_FACTS | DRAWN_FACTS
 BY_CAMERA = frozenset({*SCENE_FACTS, "ahead"}) - {"limit", "siren"}
 """Facts that are not known without a picture."""
 BY_MICROPHONE = frozenset({"siren"})
+
+
+def hidden_facts(sees: bool, hears: bool) -> frozenset[str]:
+    """Facts that cannot be known without a picture, or without sound."""
+    return (frozenset() if sees else BY_CAMERA) | (frozenset() if hears else BY_MICROPHONE)

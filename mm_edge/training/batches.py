@@ -14,7 +14,7 @@ from torch import Tensor
 from mm_edge.model.encoders import SEEN_FACTS
 from mm_edge.model.features import Features, features
 from mm_edge.model.network import STYLES, NetworkConfig
-from mm_edge.model.schema import BY_CAMERA, BY_MICROPHONE, SCENE_FACTS
+from mm_edge.model.schema import SCENE_FACTS, hidden_facts
 from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.drive import Drive
@@ -129,8 +129,8 @@ def _family(drive: Drive, t_s: float, rng: np.random.Generator) -> str:
 
 def _facts(drive: Drive, t_s: float) -> dict[str, int]:
     truth = drive.truth(t_s) | {"limit": drive.sensed_limit(t_s), "alert": drive.alert(t_s)}
-    lost = (frozenset() if drive.sees(t_s) else BY_CAMERA) | (frozenset() if drive.hears(t_s) else BY_MICROPHONE)
-    known = {name: truth.get(name) or answer(drive, t_s, name)[name] for name in SEEN_FACTS if name not in lost}
+    hidden = hidden_facts(drive.sees(t_s), drive.hears(t_s))
+    known = {name: truth.get(name) or answer(drive, t_s, name)[name] for name in SEEN_FACTS if name not in hidden}
     return {name: values.index(known[name]) if name in known else IGNORE for name, values in SEEN_FACTS.items()}
 
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from mm_edge.engine import open_engine
 from mm_edge.engine.base import Engine
+from mm_edge.model.checkpoint import sha256
 from mm_edge.training.evaluate import outcomes
 from mm_edge.training.recipe import TUNING_SEED
 from mm_edge.trust.calibration import Calibration
-from mm_edge.trust.constants import TrustConstants, sha256
+from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.novelty import Novelty
 from mm_edge.world.drive import Drive
 

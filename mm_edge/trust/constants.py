@@ -5,13 +5,13 @@ Constants that belong to other weights are refused: a confidence calibrated for 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mm_edge.model.checkpoint import sha256
 from mm_edge.trust.calibration import Calibration
 from mm_edge.trust.novelty import Novelty
 
@@ -59,10 +59,6 @@ class TrustConstants:
         if constants.weights_sha256 != sha256(weights):
             raise TrustError(f"{path} was fitted for other weights than {weights}")
         return constants
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _rounded(array: np.ndarray) -> list:

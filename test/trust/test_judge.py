@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mm_edge.model.checkpoint import sha256
 from mm_edge.trust.calibration import Calibration
-from mm_edge.trust.constants import TrustConstants, TrustError, sha256
+from mm_edge.trust.constants import TrustConstants, TrustError
 from mm_edge.trust.judge import Judge
 from mm_edge.trust.novelty import ALARM, Novelty
 from mm_edge.trust.report import Verdict

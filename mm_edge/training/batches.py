@@ -13,19 +13,24 @@ from torch import Tensor
 
 from mm_edge.model.encoders import SEEN_FACTS
 from mm_edge.model.features import Features, features
-from mm_edge.model.network import STYLES, NetworkConfig
+from mm_edge.model.network import HIDDEN, STYLES, WINDOW, NetworkConfig
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
 from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.drive import Drive
 from mm_edge.world.grammar import write
+from mm_edge.world.journey import Journey
 from mm_edge.world.questions import ASKED, WATCH, Question, answer, ask
+from mm_edge.world.recall import HISTORY_FAMILIES, answer_history, ask_history
 
 SPACING_S = 0.5
 IGNORE = -100
-CROWD = 0.15
-"""Share of the turns that are in people's own words, and share of these that are refused."""
-CROWD_REFUSED = 0.6
+CROWD, RECALL = 0.2, 0.4
+"""Shares of the turns that are in people's own words, and that are about the past of the drive."""
+CROWD_REFUSED = 0.4
+"""Share of the crowd's turns that are refused."""
+SHORT_LOGS = 0.2
+"""Share of the drives whose log is of any length up to the longest."""
 FRAGMENTS = 0.2
 """Share of the refused ones that are cut short or make no sense."""
 WHOLE = frozenset(wording for wordings in ASKED.values() for wording in wordings)
@@ -38,14 +43,17 @@ class BatchShape:
     moments: int = 10
     turns: int = 40
     """Questions per drive."""
+    log: int = 256
+    """Words of the longest log."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """observations: drives * moments in a row; facts: name -> [N], IGNORE where the sensor is lost; gap: [N] log
     metres, NaN without a lead; recalled: [N] how many summaries before it are remembered; motion: [N] what the lead
-    vehicle does, IGNORE where that cannot be known; turn_of: [Q] index of the observation asked about; request [Q, t]
-    and hidden [Q, t], True where it is only filling; style [Q]; answer [Q, L].
+    vehicle does, IGNORE where that cannot be known; log: [drives, WINDOW + n], filled up in front, and log_bias
+    [drives, n]; turn_of: [Q] index of the observation asked about, Q / drives in a row of one drive; request [Q, t] and
+    hidden [Q, t], True where it is only filling; style [Q]; answer [Q, L].
     """
 
     observations: Features
@@ -53,6 +61,8 @@ class Batch:
     gap: Tensor
     recalled: Tensor
     motion: Tensor
+    log: Tensor
+    log_bias: Tensor
     turn_of: Tensor
     request: Tensor
     hidden: Tensor
@@ -62,7 +72,7 @@ class Batch:
 
 def batch(first_seed: int, shape: BatchShape, config: NetworkConfig, tokenizer: Tokenizer) -> Batch:
     """The batch of the drives from `first_seed` on."""
-    seen, targets, gaps, recalled, motions, turns = [], [], [], [], [], []
+    seen, targets, gaps, recalled, motions, turns, logs = [], [], [], [], [], [], []
     for row in range(shape.drives):
         seed = first_seed + row
         rng = np.random.default_rng([seed, 7])
@@ -76,13 +86,18 @@ def batch(first_seed: int, shape: BatchShape, config: NetworkConfig, tokenizer: 
         known = [past if rng.random() < 0.75 else int(rng.integers(past + 1)) for past in range(shape.moments)]
         recalled += [min(past, config.history_slots) for past in known]
         motions += [_motion(drive, t_s, past) for t_s, past in zip(moments, known, strict=True)]
-        turns += [_turn(drive, moments, row * shape.moments, rng) for _ in range(shape.turns)]
+        if shape.turns:
+            short = rng.random() < SHORT_LOGS
+            journey = Journey(seed, int(rng.integers(shape.log)) if short else shape.log)
+            logs.append(tokenizer.log(journey.words))
+            turns += [_turn(drive, journey, moments, row * shape.moments, rng) for _ in range(shape.turns)]
     return Batch(
         observations=features(seen),
         facts={name: torch.tensor([target[name] for target in targets]) for name in SEEN_FACTS},
         gap=torch.tensor(gaps, dtype=torch.float32),
         recalled=torch.tensor(recalled),
         motion=torch.tensor(motions),
+        **_logs(logs, shape.log),
         **_asked(turns, config, tokenizer),
     )
 
@@ -90,24 +105,32 @@ def batch(first_seed: int, shape: BatchShape, config: NetworkConfig, tokenizer: 
 @dataclass(frozen=True)
 class Turn:
     question: Question
+    request: str
+    """The question's text, names marked."""
     observation: int
     style: int
 
 
-def _turn(drive: Drive, moments: list[float], first: int, rng: np.random.Generator) -> Turn:
-    moment = int(rng.integers(len(moments)))
+def _turn(drive: Drive, journey: Journey, moments: list[float], first: int, rng: np.random.Generator) -> Turn:
+    moment, chance = int(rng.integers(len(moments))), rng.random()
     t_s = moments[moment]
-    question = _crowd(drive, t_s, rng) if rng.random() < CROWD else ask(drive, t_s, rng, _family(drive, t_s, rng))
-    return Turn(question, first + moment, int(rng.integers(1, STYLES + 1)))
+    if chance < CROWD:
+        question = _crowd(drive, journey, t_s, rng)
+    elif chance < CROWD + RECALL:
+        question = ask_history(journey, rng)
+    else:
+        question = ask(drive, t_s, rng, _family(drive, t_s, rng))
+    return Turn(question, journey.names.marked(question.text), first + moment, int(rng.integers(1, STYLES + 1)))
 
 
-def _crowd(drive: Drive, t_s: float, rng: np.random.Generator) -> Question:
+def _crowd(drive: Drive, journey: Journey, t_s: float, rng: np.random.Generator) -> Question:
     requests = crowd("train")
     family = REFUSED if rng.random() < CROWD_REFUSED else str(rng.choice(sorted(requests.keys() - {REFUSED})))
     text = requests[family][rng.integers(len(requests[family]))]
     if family == REFUSED and rng.random() < FRAGMENTS:
         text = _fragment(text, rng)
-    return Question(family, text, family, answer(drive, t_s, family))
+    history = family in HISTORY_FAMILIES
+    return Question(family, text, family, answer_history(journey, family) if history else answer(drive, t_s, family))
 
 
 def _fragment(text: str, rng: np.random.Generator) -> str:
@@ -143,8 +166,18 @@ def _gap(drive: Drive, t_s: float) -> float:
     return float(np.log(drive.gap_m(t_s))) if lead else np.nan
 
 
+def _logs(logs: list[list[int]], length: int) -> dict[str, Tensor]:
+    ids = torch.full((len(logs), WINDOW + length), EOS)
+    bias = torch.full((len(logs), length), HIDDEN)
+    for row, log in enumerate(logs):
+        if log:
+            ids[row, -len(log) :] = torch.tensor(log)
+            bias[row, -len(log) :] = 0.0
+    return {"log": ids, "log_bias": bias}
+
+
 def _asked(turns: list[Turn], config: NetworkConfig, tokenizer: Tokenizer) -> dict[str, Tensor]:
-    requests = [tokenizer.request(turn.question.text, config.request_length) for turn in turns]
+    requests = [tokenizer.request(turn.request, config.request_length) for turn in turns]
     longest = max([1, *map(len, requests)])
     answers = [write(turn.question.topic, turn.question.facts, turn.style) for turn in turns]
     return {

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.encoders import Encoded
-from mm_edge.model.network import KV, Network
+from mm_edge.model.network import HIDDEN, Network, Past
 from mm_edge.model.tokenizer import EOS, MASK
 from mm_edge.training.batches import IGNORE, Batch
 
@@ -44,28 +44,31 @@ def losses(network: Network, batch: Batch, generator: torch.Generator) -> Losses
         "motion": _class_loss(motion, batch.motion),
     }
     if len(batch.turn_of):
-        context = network.prefill(network.context(history, encoded.summary, encoded.tokens), bias=_bias(hidden))
-        parts["answer"] = _answer_loss(network, context, hidden, batch, generator)
+        scene = network.scene(history, encoded.summary, encoded.tokens)
+        parts["answer"] = _answer_loss(network, scene, _bias(hidden), batch, generator)
     total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
     return Losses(total, {name: float(parts[name].detach()) if name in parts else nan for name in WEIGHTS})
 
 
-def _answer_loss(
-    network: Network, context: list[KV], hidden: Tensor, batch: Batch, generator: torch.Generator
-) -> Tensor:
-    """context: of every observation; `hidden` [N, n] of it."""
-    past = [(k[batch.turn_of], v[batch.turn_of]) for k, v in context]
-    bias = _bias(torch.cat([hidden[batch.turn_of], F.pad(batch.hidden, (1, 0))], 1))
-    cache = network.prefill(network.request(batch.request, batch.style), past, bias)
+def _answer_loss(network: Network, scene: Tensor, bias: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
+    """scene: [N, n, d] of every observation; bias: [N, n]."""
+    start = torch.tensor([float(batch.log_bias.shape[1])])
+    log = Past(network.read(network.text(batch.log), torch.zeros(1), bias=batch.log_bias), batch.log_bias)
+    seen = [(k[batch.turn_of], v[batch.turn_of]) for k, v in network.read(scene, start, bias=bias)]
+    past = [log, Past(seen, bias[batch.turn_of])]
+    asked_bias = _bias(F.pad(batch.hidden, (1, 0)))
+    request = network.request(batch.request, batch.style)
+    past.append(Past(network.read(request, start + network.config.scene_length, past, asked_bias), asked_bias))
     masked, weight = mask_some(batch.answer, generator)
-    logits = network.answer(torch.where(masked, MASK, batch.answer), cache, bias)
+    ids = torch.where(masked, MASK, batch.answer)
+    logits = network.answer(ids, start + network.config.turn_length, past)
     each = F.cross_entropy(logits.flatten(0, 1), batch.answer.flatten(), reduction="none").view_as(batch.answer)
     weight = weight * torch.where(filling(batch.answer), FILLING, 1.0)
     return (each * masked * weight).sum(1).mean() / TYPICAL_LENGTH
 
 
 def remembered(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The summaries [N, slots, d] before every observation, zero where there are none, and what of its context is
+    """The summaries [N, slots, d] before every observation, zero where there are none, and what of its scene is
     hidden [N, n] for that reason."""
     slots = network.config.history_slots
     ages = torch.arange(slots, 0, -1)
@@ -76,8 +79,8 @@ def remembered(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor
 
 
 def _bias(hidden: Tensor) -> Tensor:
-    """hidden: bool [B, n] -> [B, 1, 1, n], to be added to attention scores."""
-    return torch.zeros(hidden.shape).masked_fill(hidden, -1e9)[:, None, None]
+    """hidden: bool [B, n] -> what is added to attention scores."""
+    return torch.zeros(hidden.shape).masked_fill(hidden, HIDDEN)
 
 
 def filling(answer: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """The sentences that the first model can say: written from facts, and parsed back into them.
 
 Every sentence begins with its topic in angle brackets. `[name]` in a template stands for a fact's value in words,
-`{name}` for a number that is filled in later from the vehicle's signals. The language is finite: all of its sentences
-are listed once, and parsing is looking one up. Knows nothing about drives or models.
+`{name}` for a number that is filled in later from the vehicle's signals. Facts may also be marks, "@3" or "=42", which
+stand for names and numbers of the log. But for those the language is finite: its sentences are listed once, with "@0"
+and "=0" for any mark, and parsing is looking one up. Knows nothing about drives or models.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+from mm_edge.model.events import EVENTS, MARKS
 from mm_edge.model.schema import SCENE_FACTS
 
 ANY = "*"
@@ -42,6 +44,31 @@ WORDS: dict[tuple[str, str], str] = {
     ("lead_distance", "medium"): "some way ahead",
     ("lead_distance", "close"): "close ahead",
     ("lead_distance", "far"): "far ahead",
+    ("event", "limit"): "a speed limit sign",
+    ("event", "red"): "a red light",
+    ("event", "stop"): "a stop",
+    ("event", "brake"): "a car that had to brake",
+    ("event", "pedestrian"): "a pedestrian",
+    ("event", "siren"): "a siren",
+    ("event", "rain"): "rain",
+    ("event", "fog"): "fog",
+    ("event", "clear"): "clear weather",
+    ("event", "place"): "another place",
+    ("event", "tunnel"): "a tunnel",
+    ("event", "bridge"): "a bridge",
+    ("event", "toll"): "a toll station",
+    ("event", "border"): "a border",
+    ("event", "park"): "a place to park",
+    ("event", "charge"): "a charge",
+    ("event", "call"): "a call",
+    ("event", "message"): "a message",
+    ("event", "traffic"): "traffic news",
+    ("event", "tyres"): "a look at the tyres",
+    ("event", "service"): "a service reminder",
+    ("event", "route"): "a new route",
+    ("event", "task"): "a new task",
+    ("event", "done"): "a task that was done",
+    ("event", "failed"): "a task that failed",
 }
 """How a value is said where its name is not the word."""
 _BLIND = ("I cannot see the road right now.", "The camera is not working.", "I have no picture right now.")
@@ -51,10 +78,20 @@ _NO_LEAD = (
     "Nobody is driving ahead of us.",
     "The lane ahead is free.",
 )
+_FORGOTTEN = (
+    "I do not remember that.",
+    "I have no record of that.",
+    "My log does not tell me that.",
+    "I cannot recall that.",
+)
 
 
 def _unseen(topic: str, fact: str) -> Template:
     return Template(topic, {fact: UNSEEN}, _BLIND)
+
+
+def _unknown(topic: str, fact: str, *texts: str) -> Template:
+    return Template(topic, {fact: "unknown"}, texts + _FORGOTTEN)
 
 
 TEMPLATES = [
@@ -266,6 +303,227 @@ TEMPLATES = [
             "I cannot answer that.",
         ),
     ),
+    _unknown("last_limit", "number", "I remember no speed limit sign."),
+    Template(
+        "last_limit",
+        {"number": ANY},
+        (
+            "The last speed limit sign said [number].",
+            "It said [number].",
+            "The last sign showed [number] kilometres per hour.",
+            "We passed a sign with [number].",
+            "[number] was on the last sign.",
+        ),
+    ),
+    _unknown("red_wait", "number", "I remember no red light."),
+    Template(
+        "red_wait",
+        {"number": ANY},
+        (
+            "We waited [number] seconds at the last red light.",
+            "It took [number] seconds.",
+            "The last red light took [number] seconds.",
+            "[number] seconds.",
+            "We stood there for [number] seconds.",
+        ),
+    ),
+    _unknown("last_caller", "name", "I remember no call."),
+    Template(
+        "last_caller",
+        {"name": ANY},
+        (
+            "The last call was with [name].",
+            "It was [name].",
+            "[name] called last.",
+            "You last talked to [name].",
+            "The last caller was [name].",
+        ),
+    ),
+    _unknown("call_before", "name", "I remember no call before that."),
+    Template(
+        "call_before",
+        {"name": ANY},
+        (
+            "Before that, [name] called.",
+            "It was [name].",
+            "The last call before that was with [name].",
+            "[name] called before that.",
+            "Before that you talked to [name].",
+        ),
+    ),
+    _unknown("call_length", "number", "I remember no such call."),
+    Template(
+        "call_length",
+        {"number": ANY},
+        (
+            "The call took [number] minutes.",
+            "You talked for [number] minutes.",
+            "It was [number] minutes long.",
+            "[number] minutes.",
+            "That call lasted [number] minutes.",
+        ),
+    ),
+    _unknown("parked", "name", "I do not remember that we parked."),
+    Template(
+        "parked",
+        {"name": ANY},
+        (
+            "We parked at [name].",
+            "The car was parked at [name].",
+            "It was at [name].",
+            "[name] is where we parked.",
+            "You left the car at [name].",
+        ),
+    ),
+    _unknown("after", "event", "I remember nothing after that."),
+    Template(
+        "after",
+        {"event": ANY},
+        (
+            "After that came [event].",
+            "Next was [event].",
+            "It was [event].",
+            "[event] came next.",
+            "The next thing was [event].",
+            "Right after that there was [event].",
+        ),
+    ),
+    _unknown("stops_since", "number", "I do not remember that place."),
+    Template(
+        "stops_since",
+        {"number": ANY},
+        (
+            "The number of stops since then is [number].",
+            "I have counted [number] since then.",
+            "[number] since then.",
+            "Since then the count of stops is [number].",
+            "My count is [number].",
+        ),
+    ),
+    _unknown("when", "hour", "I do not know when that was."),
+    Template(
+        "when",
+        {"hour": ANY, "minute": ANY},
+        (
+            "That was at [hour] [minute].",
+            "It was [hour] [minute].",
+            "At [hour] [minute].",
+            "The time was [hour] [minute].",
+            "It was at [hour] [minute] today.",
+        ),
+    ),
+    _unknown("charged", "number", "I remember no such charge."),
+    Template(
+        "charged",
+        {"number": ANY},
+        (
+            "We charged [number] percent.",
+            "It gave us [number] percent.",
+            "The charge added [number] percent.",
+            "[number] percent.",
+            "We gained [number] percent there.",
+        ),
+    ),
+    Template(
+        "doing",
+        {"name": "unknown"},
+        ("No task is running.", "I am not working on anything.", "There is no open task.", "Nothing is running."),
+    ),
+    Template(
+        "doing",
+        {"name": ANY},
+        (
+            "I am working on the [name].",
+            "The [name] is running.",
+            "It is the [name].",
+            "Right now the [name] is running.",
+            "The [name] is still open.",
+        ),
+    ),
+    _unknown("task_state", "state", "I know of no such task."),
+    Template(
+        "task_state",
+        {"state": "running", "name": ANY},
+        (
+            "The [name] is still running.",
+            "I am still working on the [name].",
+            "No, the [name] is not finished.",
+            "The [name] is not done yet.",
+        ),
+    ),
+    Template(
+        "task_state",
+        {"state": "done", "name": ANY},
+        ("The [name] is done.", "I have finished the [name].", "The [name] worked.", "The [name] is complete."),
+    ),
+    Template(
+        "task_state",
+        {"state": "failed", "name": ANY},
+        (
+            "The [name] failed.",
+            "The [name] did not work.",
+            "I could not finish the [name].",
+            "Sorry, the [name] failed.",
+        ),
+    ),
+    _unknown("location", "name", "I do not know where we are."),
+    Template(
+        "location",
+        {"name": ANY},
+        (
+            "We are in [name].",
+            "This is [name].",
+            "The last place was [name].",
+            "You are in [name].",
+            "[name] is where we are.",
+        ),
+    ),
+    _unknown("traffic", "number", "I have no traffic news.", "I know of no jam."),
+    Template(
+        "traffic",
+        {"number": ANY},
+        (
+            "The traffic costs us [number] minutes.",
+            "There is a jam of [number] minutes.",
+            "We lose [number] minutes in traffic.",
+            "The delay is [number] minutes.",
+            "Expect [number] minutes of delay.",
+        ),
+    ),
+    _unknown("tyres", "number", "I do not know the tyre pressure."),
+    Template(
+        "tyres",
+        {"number": ANY},
+        (
+            "The tyre pressure is [number] psi.",
+            "The tyres have [number] psi.",
+            "It is [number] psi.",
+            "[number] psi.",
+            "The pressure in the tyres is [number] psi.",
+        ),
+    ),
+    _unknown("service", "since", "I have no service data."),
+    Template(
+        "service",
+        {"since": ANY, "until": ANY},
+        (
+            "The last service was [since] days ago, the next is in [until] days.",
+            "The next service is in [until] days, the last was [since] days ago.",
+            "It was [since] days ago, and is due again in [until] days.",
+            "The service is due in [until] days, after the last one [since] days ago.",
+        ),
+    ),
+    _unknown("arrival", "name", "I know of no route.", "No route is set."),
+    Template(
+        "arrival",
+        {"name": ANY, "km": ANY, "min": ANY},
+        (
+            "It is [km] kilometres to [name], about [min] minutes.",
+            "We will be in [name] in [min] minutes, it is [km] kilometres away.",
+            "[name] is [km] kilometres and [min] minutes away.",
+            "It takes [min] minutes to [name], for [km] kilometres.",
+        ),
+    ),
     Template("silent", {}, ("",)),
     Template(
         "alert:lead_braking",
@@ -301,20 +559,27 @@ TEMPLATES = [
 _VALUES = {
     **{fact: [v for v in values if v != "none"] for fact, values in SCENE_FACTS.items()},
     "gear": ["park", "reverse", "neutral", "drive"],
+    "event": [*EVENTS],
+    "name": ["@0"],
+    **{name: ["=0"] for name in ("number", "hour", "minute", "since", "until", "km", "min")},
 }
+_MARK, _SPOKEN = re.compile(r"[@=]\d+"), re.compile(r"\[(\w+)\]")
 TOPICS = tuple(dict.fromkeys(template.topic for template in TEMPLATES))
 
 
 def write(topic: str, facts: dict[str, str], style: int) -> str:
     """The sentence that states `facts` in one of the styles 1 to STYLES. Raises KeyError when there is none."""
-    template = _find(topic, facts)
-    text = template.texts[(style - 1) % len(template.texts)]
-    return _said(topic, _filled(text, facts))
+    texts = _find(topic, tuple((name, _any_mark(value)) for name, value in facts.items())).texts
+    return _said(topic, texts[(style - 1) % len(texts)], facts)
 
 
 def parse(sentence: str) -> Facts | None:
     """What a sentence, with its topic in front and its slots unfilled, states; None outside the language."""
-    return _sentences().get(sentence)
+    pattern = _sentences().get(_any_mark(sentence))
+    if pattern is None:
+        return None
+    spoken = dict(zip(pattern.spoken, _MARK.findall(sentence), strict=True))
+    return Facts(pattern.topic, tuple((name, spoken.get(name, value)) for name, value in pattern.values))
 
 
 def facts_of(topic: str, facts: dict[str, str]) -> Facts:
@@ -322,52 +587,66 @@ def facts_of(topic: str, facts: dict[str, str]) -> Facts:
 
 
 def tokens(sentence: str) -> list[str]:
-    """Lower-case words, punctuation, `<topic>` and `{slot}` tokens."""
-    return re.findall(r"<[\w:]+>|\{\w+\}|[\w']+|[.,?!]", sentence.lower())
+    """Lower-case words, punctuation, marks, `<topic>` and `{slot}` tokens."""
+    return re.findall(r"<[\w:]+>|\{\w+\}|[@=]\d+|[\w']+|[.,?!]", sentence.lower())
 
 
 def sentences() -> list[str]:
-    """Every sentence of the language, with its topic in front, sorted."""
+    """Every sentence of the language, with its topic in front and "@0" and "=0" for any mark, sorted."""
     return sorted(_sentences())
 
 
 def vocabulary() -> list[str]:
-    """Every token of the language, sorted."""
-    return sorted({token for sentence in _sentences() for token in tokens(sentence)})
+    """Every token of the language, and so every kind of event; sorted."""
+    return sorted({token for sentence in _sentences() for token in tokens(sentence)} | MARKS)
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """What a sentence states with "@0" and "=0" for any mark. spoken: the facts that its marks are, from left to
+    right."""
+
+    topic: str
+    values: tuple[tuple[str, str], ...]
+    spoken: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)
-def _sentences() -> dict[str, Facts]:
+def _sentences() -> dict[str, _Pattern]:
     """Every sentence with what it states. Raises ValueError when one sentence states two things."""
-    found: dict[str, Facts] = {}
+    found: dict[str, _Pattern] = {}
     for template in TEMPLATES:
         names = [name for name, value in template.facts.items() if value == ANY]
         for values in product(*(_VALUES[name] for name in names)):
             facts = {**template.facts, **dict(zip(names, values, strict=True))}
-            if _find(template.topic, facts) is not template:
+            if _find(template.topic, tuple(facts.items())) is not template:
                 continue
             for text in template.texts:
-                sentence, stated = _said(template.topic, _filled(text, facts)), facts_of(template.topic, facts)
-                if found.setdefault(sentence, stated) != stated:
-                    raise ValueError(f"{sentence!r} states both {found[sentence]} and {stated}")
+                spoken = tuple(name for name in _SPOKEN.findall(text) if _MARK.match(facts[name]))
+                pattern = _Pattern(template.topic, facts_of(template.topic, facts).values, spoken)
+                sentence = _said(template.topic, text, facts)
+                if found.setdefault(sentence, pattern) != pattern:
+                    raise ValueError(f"{sentence!r} states both {found[sentence]} and {pattern}")
     return found
 
 
-def _find(topic: str, facts: dict[str, str]) -> Template:
+@lru_cache(maxsize=4096)
+def _find(topic: str, facts: tuple[tuple[str, str], ...]) -> Template:
     """The first template whose facts are these: exact values are listed before ANY."""
+    values = dict(facts)
     for template in TEMPLATES:
-        if template.topic == topic and template.facts.keys() == facts.keys():
-            exact = all(value in (ANY, facts[name]) for name, value in template.facts.items())
-            unknown = any(value == ANY and facts[name] not in _VALUES[name] for name, value in template.facts.items())
+        if template.topic == topic and template.facts.keys() == values.keys():
+            exact = all(value in (ANY, values[name]) for name, value in template.facts.items())
+            unknown = any(value == ANY and values[name] not in _VALUES[name] for name, value in template.facts.items())
             if exact and not unknown:
                 return template
-    raise KeyError(f"no sentence about {topic} states {facts}")
+    raise KeyError(f"no sentence about {topic} states {values}")
 
 
-def _filled(text: str, facts: dict[str, str]) -> str:
-    filled = re.sub(r"\[(\w+)\]", lambda match: WORDS.get((match[1], facts[match[1]]), facts[match[1]]), text)
-    return filled[:1].upper() + filled[1:]
+def _said(topic: str, text: str, facts: dict[str, str]) -> str:
+    said = _SPOKEN.sub(lambda match: WORDS.get((match[1], facts[match[1]]), facts[match[1]]), text)
+    return f"<{topic}> {said[:1].upper()}{said[1:]}".strip()
 
 
-def _said(topic: str, text: str) -> str:
-    return f"<{topic}> {text}".strip()
+def _any_mark(text: str) -> str:
+    return _MARK.sub(lambda match: f"{match[0][0]}0" if match[0] in MARKS else match[0], text)

@@ -85,7 +85,7 @@ def test_without_turns_only_what_looks_learns(tokenizer: Tokenizer, config: Netw
     found = losses(network, batch(3, replace(SHAPE, turns=0), config, tokenizer), torch.Generator())
     found.total.backward()
     assert found.parts["answer"] != found.parts["answer"]
-    assert network.head.weight.grad is None
+    assert network.before.weight.grad is None
     assert network.encoder.heads["light"].weight.grad is not None  # type: ignore[union-attr]
 
 

@@ -82,6 +82,9 @@ class Engine(Protocol):
     def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
         """One pass over the answer block: ids [L] -> logits [L, V]."""
 
+    def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
+        """Where the vehicle will go: positions [STEPS, 2] in metres every SPACING_S seconds, x forward, y left."""
+
 
 class Runner(Protocol):
     """Runs the graphs of `mm_edge.model.graphs`."""

@@ -16,6 +16,7 @@ from mm_edge.model.features import Features, features
 from mm_edge.model.graphs import CHUNK, split_facts
 from mm_edge.model.network import HIDDEN, WINDOW, NetworkConfig
 from mm_edge.model.observation import Observation
+from mm_edge.model.policy import STEPS, path, sample
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
 from mm_edge.model.tokenizer import EOS, Tokenizer
 
@@ -59,10 +60,7 @@ class GraphEngine:
     def prefill(
         self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
     ) -> KVCache:
-        past = percept.summary.new_zeros(0, len(percept.summary)) if history is None else history
-        missing = self.history_slots - len(past)
-        if missing < 0:
-            raise ValueError(f"a history of {len(past)} summaries, at most {self.history_slots}")
+        seen, missing = self._seen(history, percept)
         ids = self.tokenizer.request(text, self._config.request_length)
         unasked = self._config.request_length - len(ids)
         known = log or self._no_log()
@@ -71,9 +69,7 @@ class GraphEngine:
         bias[len(bias) - unasked :] = HIDDEN
         k, v = self.runner.run(
             "prefill",
-            F.pad(past, (0, 0, missing, 0))[None],
-            percept.summary[None],
-            percept.tokens[None],
+            *seen,
             torch.tensor([ids + [EOS] * unasked]),
             torch.tensor([style]),
             _number(known.logical_length),
@@ -91,6 +87,26 @@ class GraphEngine:
         start = _number(cache.logical_length)
         (logits,) = self.runner.run("decode", ids[None], start, *_batched(cache.k, cache.v, cache.bias))
         return logits[0].cpu()
+
+    def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
+        seen, missing = self._seen(history, percept)
+        bias = torch.zeros(1, self._config.scene_length)
+        bias[:, :missing] = HIDDEN
+        states, states_bias = self.runner.run("look", *seen, bias)
+
+        def velocity(actions: Tensor, sigma: Tensor) -> Tensor:
+            return self.runner.run("steer", actions, sigma, states, states_bias)[0]
+
+        actions = sample(velocity, torch.zeros(1, STEPS, 2)).cpu()
+        return path(actions, torch.tensor([speed_mps]))[0]
+
+    def _seen(self, history: Tensor | None, percept: Percept) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
+        """The scene as the graphs take it, and how many slots of its history are only filling."""
+        past = percept.summary.new_zeros(0, len(percept.summary)) if history is None else history
+        missing = self.history_slots - len(past)
+        if missing < 0:
+            raise ValueError(f"a history of {len(past)} summaries, at most {self.history_slots}")
+        return (F.pad(past, (0, 0, missing, 0))[None], percept.summary[None], percept.tokens[None]), missing
 
     def _window(self, ids: tuple[int, ...], start: int) -> Tensor:
         """[1, WINDOW + CHUNK] from the words before `start` on, filled up on both sides."""

@@ -54,7 +54,7 @@ def probabilities(engine: Engine) -> Tensor:
     sensed = Observation(0, picture, VehicleState(speed_mps=14.0, energy_percent=50.0, gear=4), sound)
     blind = Observation(0, state=VehicleState(speed_limit_mps=13.9))
     rows = []
-    log = engine.read(["=14", "=5", "call", "@3", "=4", "=14", "=9", "tunnel"] * 12)
+    log = engine.read(["call", "@3", "=4", "=14", "=5", "tunnel", "=14", "=9"] * 12)
     turns = (
         (sensed, "what is ahead", 0, None),
         (sensed, "", 3, None),

@@ -1,8 +1,8 @@
 """One softmax over several parts of a context, some of them shared by many rows.
 
-Written plainly where a graph is run or exported. In training on a processor each part is a fused kernel and the parts
-are merged by their log-sum-exp (Dao et al. 2022, FlashAttention, appendix B; Liu et al. 2023, Ring Attention, section 3):
-exactly the same softmax, without ever keeping its weights. Knows nothing about layers.
+Written plainly where a graph is run or exported. In training on a processor each part is a fused kernel, and the parts
+are merged by their log-sum-exp (Dao et al. 2022, FlashAttention, appendix B; Liu et al. 2023, Ring Attention, section
+3): exactly the same softmax, without ever keeping its weights. Knows nothing about layers.
 """
 
 from __future__ import annotations

@@ -119,11 +119,14 @@ class Names:
 
 
 def line(event: Event, names: Names) -> list[str]:
-    """The tokens of one line of the log: hour, minute, kind, name, numbers. A number beyond the marks is clipped."""
+    """The tokens of one line of the log: kind, name, numbers, hour, minute. A number beyond the marks is clipped.
+
+    What is asked for stands behind what it is asked by: a trunk that reads forward then knows at once what it is for.
+    """
     hour, minute = divmod(int(event.time_s // 60) % (24 * 60), 60)
     name = [names.mark(event.name)] if event.name else []
     numbers = [f"={min(max(number, 0), NUMBERS - 1)}" for number in event.numbers]
-    return [f"={hour}", f"={minute}", event.kind, *name, *numbers]
+    return [event.kind, *name, *numbers, f"={hour}", f"={minute}"]
 
 
 def _typed(text: str) -> str:

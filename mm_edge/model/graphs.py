@@ -4,6 +4,8 @@
     read     the next CHUNK words of the log      -> their keys and values
     prefill  history, percept and request         -> keys and values of the turn's own context
     decode   an answer block against everything   -> logits
+    look     history and percept                  -> the trunk's states, layer by layer
+    steer    noisy actions and the states         -> their velocity
 
 Batch size 1. The log has `log_length` slots, a turn `turn_length`; `bias` hides those that are only filling, `start` is
 the place of a graph's first token. Knows nothing about who runs them.
@@ -20,8 +22,9 @@ from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import Features, features
 from mm_edge.model.network import KV, WINDOW, Network, Past
 from mm_edge.model.observation import Observation
+from mm_edge.model.policy import QUERIES, STEPS
 
-GRAPHS = ("encode", "read", "prefill", "decode")
+GRAPHS = ("encode", "read", "prefill", "decode", "look", "steer")
 CHUNK = 64
 """Words of the log that are read at once."""
 
@@ -54,9 +57,7 @@ class Read(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(
-        self, ids: Tensor, start: Tensor, log_k: Tensor, log_v: Tensor, log_bias: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(self, ids: Tensor, start: Tensor, log_k: Tensor, log_v: Tensor, log_bias: Tensor) -> tuple[Tensor, ...]:
         """ids: [1, WINDOW + CHUNK] -> k, v [layers, 1, heads, CHUNK, d_head]."""
         log = _past(log_k, log_v, log_bias)
         return _stacked(self.network.read(self.network.text(ids), start, [log]))
@@ -98,6 +99,27 @@ class Decode(nn.Module):
         return self.network.answer(ids, start, [_past(k, v, bias)])
 
 
+class Look(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, history: Tensor, summary: Tensor, percept: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+        """bias: [1, scene_length] -> states [layers, 1, n, d] and their bias [1, n]."""
+        scene = self.network.scene(history, summary, percept)
+        return self.network.look(scene, torch.zeros(1), bias)[1:]
+
+
+class Steer(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.policy = network.policy
+
+    def forward(self, actions: Tensor, sigma: Tensor, states: Tensor, bias: Tensor) -> Tensor:
+        """actions: [1, STEPS, 2] at noise level sigma [1] -> velocity [1, STEPS, 2]."""
+        return self.policy(actions, sigma, states, bias)
+
+
 def _past(k: Tensor, v: Tensor, bias: Tensor) -> Past:
     return Past([*zip(k.unbind(0), v.unbind(0), strict=True)], bias)
 
@@ -118,20 +140,31 @@ def graphs(network: Network) -> dict[str, Graph]:
     log, whole = slots("log_", config.log_length), slots("", config.log_length + config.turn_length)
     bias = {"bias": torch.zeros(1, config.turn_length)}
     start = {"start": torch.zeros(1)}
-    asked = {
+    seen = {
         "history": torch.zeros(1, config.history_slots, config.d),
         "summary": torch.zeros(1, config.d),
         "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
+    }
+    asked = {
         "request": torch.zeros(1, config.request_length, dtype=torch.long),
         "style": torch.ones(1, dtype=torch.long),
     }
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
     answer = {"ids": torch.zeros(1, config.answer_length, dtype=torch.long)}
+    slots_seen = config.scene_length + QUERIES
+    steered = {
+        "actions": torch.zeros(1, STEPS, 2),
+        "sigma": torch.ones(1),
+        "states": torch.zeros(config.layers, 1, slots_seen, config.d),
+        "bias": torch.zeros(1, slots_seen),
+    }
     cut = (
         Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts")),
         Graph("read", Read(network), chunk | start | log, ("k", "v")),
-        Graph("prefill", Prefill(network), asked | start | bias | log, ("k", "v")),
+        Graph("prefill", Prefill(network), seen | asked | start | bias | log, ("k", "v")),
         Graph("decode", Decode(network), answer | start | whole, ("logits",)),
+        Graph("look", Look(network), seen | {"bias": torch.zeros(1, config.scene_length)}, ("states", "states_bias")),
+        Graph("steer", Steer(network), steered, ("velocity",)),
     )
     return {graph.name: graph for graph in cut}
 

@@ -1,9 +1,9 @@
-"""The unified network: encoders, one transformer trunk, and a head over words.
+"""The unified network: encoders, one transformer trunk, a head over words, and a policy.
 
-Three parts of a context, each causal in itself: the log of the drive so far, the scene (recent history, percept, motion)
-and the request, which sees both others. An answer block is bidirectional and sees all of them through cached keys and
-values (block diffusion: Arriola et al. 2025, section 3). The log and the scene do not see each other, so that either
-can be kept, replaced or compacted alone. Knows nothing about tokens' meaning, sampling or time.
+A context has three parts, each causal in itself: the log of the drive so far, the scene (recent history, percept,
+motion) and the request, which sees both others. An answer block is bidirectional and sees all of them through cached
+keys and values (block diffusion: Arriola et al. 2025, section 3). The log and the scene do not see each other, so that
+either can be kept, replaced or compacted alone. Knows nothing about tokens' meaning, sampling or time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from mm_edge.model.attention import attend
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
+from mm_edge.model.policy import QUERIES, Policy
 from mm_edge.model.schema import SCENE_FACTS
 
-STYLES = 8
+STYLES, BARE = 8, 0
+"""Wordings of a sentence, from 1 on; BARE: the facts alone."""
 WINDOW = 4
 """A word of a text also carries this many words before it."""
 ROPE_BASE = 20_000.0
@@ -29,12 +31,15 @@ HIDDEN = -1e9
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """d: width; conv: channels of the camera's first convolution; the lengths are in tokens."""
+    """marks: how many of the vocabulary's last words are marks; d: width; policy: width of the action head; conv:
+    channels of the camera's first convolution; the lengths are in tokens."""
 
     vocabulary: int
+    marks: int
     d: int = 160
     layers: int = 4
     heads: int = 4
+    policy: int = 64
     conv: int = 16
     history_slots: int = 8
     request_length: int = 24
@@ -52,7 +57,7 @@ class NetworkConfig:
         return self.scene_length + 1 + self.request_length
 
 
-RUNGS: dict[str, dict[str, int]] = {"small": {}, "large": {"d": 288, "layers": 6, "heads": 6}}
+RUNGS: dict[str, dict[str, int]] = {"small": {}, "large": {"d": 288, "layers": 6, "heads": 6, "policy": 128}}
 """What differs from NetworkConfig's own values."""
 
 KV = tuple[Tensor, Tensor]
@@ -135,20 +140,28 @@ class Network(nn.Module):
         self.config = config
         d = config.d
         self.encoder = Encoder(d, config.conv)
-        self.words = nn.Embedding(config.vocabulary, d)
+        self.words = nn.Embedding(config.vocabulary - config.marks, d)
+        self.register_buffer("codes", normalised(torch.randn(config.marks, d)))
         self.before = nn.Linear(WINDOW * d, d, bias=False)
         self.styles = nn.Embedding(STYLES + 1, d)
         self.scene_place = nn.Parameter(torch.randn(config.scene_length, d) * 0.5)
         self.answer_place = nn.Parameter(torch.randn(config.answer_length, d) * 0.5)
         self.blocks = nn.ModuleList(Block(d, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(d)
-        self.unsaid = nn.Parameter(torch.zeros(config.vocabulary))
+        self.unsaid = nn.Parameter(torch.zeros(config.vocabulary - config.marks))
+        self.copying = nn.Linear(d, 1)
+        self.sureness = nn.Parameter(torch.tensor(1.0))
         self.motion = Motion(d, config.history_slots)
+        self.queries = nn.Parameter(torch.randn(QUERIES, d))
+        self.policy = Policy(d, config.policy, config.policy // 32, config.layers)
         nn.init.normal_(self.words.weight, std=0.02)
 
     def word(self, ids: Tensor) -> Tensor:
-        """ids [...] -> [..., d], each of root mean square 1."""
-        return normalised(self.words(ids))
+        """ids [...] -> [..., d], each of root mean square 1.
+
+        Marks have codes that never learn: what a network learns about one it has learnt about all of them.
+        """
+        return F.embedding(ids, torch.cat([normalised(self.words.weight), self.codes]))
 
     def text(self, ids: Tensor) -> Tensor:
         """ids [B, WINDOW + T], EOS where nothing came before -> [B, T, d]."""
@@ -177,23 +190,41 @@ class Network(nn.Module):
 
         start: [1] or a number; bias: [B, T], added to the scores of x itself; hides what is only filling.
         """
-        mask = torch.full((x.shape[1], x.shape[1]), HIDDEN, device=x.device).triu(1)
-        mask = mask if bias is None else torch.maximum(mask + bias[:, None, None], torch.tensor(HIDDEN))
-        return self._run(x, start, past, mask)[1]
+        return self._run(x, start, past, _causal(x.shape[1], bias))[1]
+
+    def look(self, x: Tensor, start: Tensor, bias: Tensor) -> tuple[list[KV], Tensor, Tensor]:
+        """A scene [B, T, d] and, after it, the queries of the policy -> keys and values of the scene, the states of
+        all of it [layers, B, T + QUERIES, d], and their bias."""
+        whole = torch.cat([x, self.queries.expand(len(x), -1, -1)], 1)
+        bias = F.pad(bias, (0, QUERIES))
+        states, cache = self._run(whole, start, (), _causal(whole.shape[1], bias))
+        length = x.shape[1]
+        return [(k[:, :, :length], v[:, :, :length]) for k, v in cache], torch.stack(states), bias
 
     def answer(self, ids: Tensor, start: Tensor, past: Sequence[Past]) -> Tensor:
         """ids [B, L] at the places from `start` on -> logits [B, L, V]."""
-        x, _ = self._run(self.word(ids) + self.answer_place[: ids.shape[1]], start, past, None)
-        return F.linear(self.norm(x), self.words.weight, self.unsaid)
+        states, _ = self._run(self.word(ids) + self.answer_place[: ids.shape[1]], start, past, None)
+        return self.say(states[-1])
 
-    def _run(self, x: Tensor, start: Tensor, past: Sequence[Past], mask: Tensor | None) -> tuple[Tensor, list[KV]]:
+    def say(self, state: Tensor) -> Tensor:
+        """The trunk's last state [B, L, d] -> logits [B, L, V]."""
+        said = self.norm(state)
+        words = F.linear(said, self.words.weight, self.unsaid)
+        marks = F.linear(said, self.codes * self.sureness * self.config.d**-0.5) + self.copying(said)
+        return torch.cat([words, marks], -1)
+
+    def _run(
+        self, x: Tensor, start: Tensor, past: Sequence[Past], mask: Tensor | None
+    ) -> tuple[list[Tensor], list[KV]]:
+        """The state after every layer, and every layer's keys and values."""
         turn = self._turn(start, x.shape[1])
-        cache = []
+        states, cache = [], []
         for index, block in enumerate(self.blocks):
             known = [(segment.layers[index], segment.bias[:, None, None]) for segment in past]
             x, kv = block(x, turn, known, mask)
+            states.append(x)
             cache.append(kv)
-        return x, cache
+        return states, cache
 
     def _turn(self, start: Tensor, length: int) -> KV:
         """Cosine and sine of the places [length, d_head / 4]."""
@@ -202,3 +233,8 @@ class Network(nn.Module):
         angles = (start + torch.arange(length))[:, None] * speeds
         return angles.cos(), angles.sin()
 
+
+def _causal(length: int, bias: Tensor | None) -> Tensor:
+    """What is added to the scores of a text among itself; bias: [B, length], of its filling."""
+    mask = torch.full((length, length), HIDDEN).triu(1)
+    return mask if bias is None else torch.maximum(mask + bias[:, None, None], torch.tensor(HIDDEN))

@@ -19,11 +19,14 @@ _TOKEN = re.compile(r"<[\w:]+>|\{\w+\}|[@=]\d+|[\w']+|[.,?!]")
 
 class Tokenizer:
     """`spoken`: the words of answers; `heard`: those that only requests may hold. Their order fixes the ids, which
-    follow SPECIAL, then letters as "#a", then `heard`, then `spoken`. `sentences`: all that there are to say, with
-    their topics, "@0" and "=0" for any mark; none: anything goes."""
+    follow SPECIAL, then letters as "#a", then `heard`, then `spoken`, its marks last. `sentences`: all that there are
+    to say, with their topics, "@0" and "=0" for any mark; none: anything goes."""
 
     def __init__(self, spoken: Iterable[str], heard: Iterable[str] = (), sentences: Iterable[str] = ()) -> None:
-        self.spoken, self.heard, self.sentences = tuple(spoken), tuple(heard), tuple(sentences)
+        said = tuple(spoken)
+        marks = tuple(word for word in said if word.startswith(MARKS))
+        self.spoken = (*(word for word in said if word not in set(marks)), *marks)
+        self.heard, self.sentences = tuple(heard), tuple(sentences)
         self._tokens = (*SPECIAL, *(f"#{letter}" for letter in LETTERS), *self.heard, *self.spoken)
         self.first_spoken = len(self._tokens) - len(self.spoken)
         """The smallest id of a spoken word: of what lies below, an answer may hold EOS only."""

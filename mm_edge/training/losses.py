@@ -15,16 +15,16 @@ from torch import Tensor
 
 from mm_edge.model.encoders import Encoded
 from mm_edge.model.network import HIDDEN, Network, Past
+from mm_edge.model.policy import Policy
 from mm_edge.model.tokenizer import EOS, MASK
-from mm_edge.training.batches import IGNORE, Batch
+from mm_edge.training.batches import IGNORE, Batch, Recall, Turns
 
 ALL_MASKED = 0.4
 """Share of the answers that are masked entirely: few-pass decoding begins there."""
 FILLING = 0.1
 """Weight of the tokens after a sentence's end."""
-TYPICAL_LENGTH = 8
-"""Tokens of a sentence; it only scales the loss."""
-WEIGHTS = {"answer": 1.0, "facts": 1.0, "gap": 1.0, "motion": 1.0}
+WEIGHTS = {"answer": 1.0, "facts": 1.0, "gap": 1.0, "motion": 1.0, "action": 1.0, "bare": 1.0, "recall": 1.0}
+MEAN_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,18 @@ class Losses:
     parts: dict[str, float]
 
 
-def losses(network: Network, batch: Batch, generator: torch.Generator) -> Losses:
-    """A batch without turns trains what looks, and leaves out "answer"."""
+def losses(network: Network, batch: Batch | None, recall: Recall | None, generator: torch.Generator) -> Losses:
+    """Either may be missing; a batch without turns trains what looks, and leaves out the others."""
+    parts = {} if batch is None else _batch_losses(network, batch, generator)
+    if recall is not None:
+        log = _log(network, recall.log, recall.log_bias)
+        start = torch.tensor([float(recall.log_bias.shape[1])])
+        parts["recall"] = _answer_loss(network, recall.turns, log, None, start, generator)
+    total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
+    return Losses(total, {name: float(parts[name].detach()) if name in parts else nan for name in WEIGHTS})
+
+
+def _batch_losses(network: Network, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
     encoded = network.encoder(batch.observations)
     history, hidden = remembered(network, encoded, batch)
     motion, _ = network.motion(history, encoded.summary)
@@ -43,28 +53,57 @@ def losses(network: Network, batch: Batch, generator: torch.Generator) -> Losses
         "gap": _gap_loss(encoded.gap, batch.gap),
         "motion": _class_loss(motion, batch.motion),
     }
-    if len(batch.turn_of):
+    if len(batch.turns.of):
         scene = network.scene(history, encoded.summary, encoded.tokens)
-        parts["answer"] = _answer_loss(network, scene, _bias(hidden), batch, generator)
-    total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
-    return Losses(total, {name: float(parts[name].detach()) if name in parts else nan for name in WEIGHTS})
+        start = torch.tensor([float(batch.log_bias.shape[1])])
+        seen, states, bias = network.look(scene, start, _bias(hidden))
+        parts["action"] = action_loss(network.policy, batch.actions, states, bias, generator)
+        context = _log(network, batch.log, batch.log_bias), Past(seen, _bias(hidden)), start, generator
+        parts["answer"] = _answer_loss(network, batch.turns, *context)
+        parts["bare"] = _answer_loss(network, batch.bare, *context)
+    return parts
 
 
-def _answer_loss(network: Network, scene: Tensor, bias: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
-    """scene: [N, n, d] of every observation; bias: [N, n]."""
-    start = torch.tensor([float(batch.log_bias.shape[1])])
-    log = Past(network.read(network.text(batch.log), torch.zeros(1), bias=batch.log_bias), batch.log_bias)
-    seen = [(k[batch.turn_of], v[batch.turn_of]) for k, v in network.read(scene, start, bias=bias)]
-    past = [log, Past(seen, bias[batch.turn_of])]
-    asked_bias = _bias(F.pad(batch.hidden, (1, 0)))
-    request = network.request(batch.request, batch.style)
-    past.append(Past(network.read(request, start + network.config.scene_length, past, asked_bias), asked_bias))
-    masked, weight = mask_some(batch.answer, generator)
-    ids = torch.where(masked, MASK, batch.answer)
+def _log(network: Network, ids: Tensor, bias: Tensor) -> Past:
+    return Past(network.read(network.text(ids), torch.zeros(1), bias=bias), bias)
+
+
+def action_loss(policy: Policy, target: Tensor, states: Tensor, bias: Tensor, generator: torch.Generator) -> Tensor:
+    """Flow matching, and the squared error of the chunk's mean: with eight steps that is all that is left of VLANeXt's
+    loss over low frequencies (Wu et al. 2026, section 4.3). target: [N, STEPS, 2], NaN where unknown."""
+    known = ~target.flatten(1).isnan().any(1)
+    if not known.any():
+        return states.sum() * 0
+    clean = target[known]
+    sigma = torch.rand(len(clean), generator=generator)
+    noise = torch.randn(clean.shape, generator=generator)
+    noisy = torch.lerp(clean, noise, sigma[:, None, None])
+    velocity = policy(noisy, sigma, states[:, known], bias[known]).float()
+    off = noisy - sigma[:, None, None] * velocity - clean
+    return (velocity - (noise - clean)).square().mean() + MEAN_WEIGHT * off.mean(1).square().mean()
+
+
+def _answer_loss(
+    network: Network,
+    turns: Turns,
+    log: Past,
+    scene: Past | None,
+    start: Tensor,
+    generator: torch.Generator,
+) -> Tensor:
+    """scene: of every observation; start: of the scene."""
+    past = [log]
+    if scene is not None:
+        past.append(Past([(k[turns.of], v[turns.of]) for k, v in scene.layers], scene.bias[turns.of]))
+    bias = _bias(F.pad(turns.hidden, (1, 0)))
+    request = network.request(turns.request, turns.style)
+    past.append(Past(network.read(request, start + network.config.scene_length, past, bias), bias))
+    masked, weight = mask_some(turns.answer, generator)
+    ids = torch.where(masked, MASK, turns.answer)
     logits = network.answer(ids, start + network.config.turn_length, past)
-    each = F.cross_entropy(logits.flatten(0, 1), batch.answer.flatten(), reduction="none").view_as(batch.answer)
-    weight = weight * torch.where(filling(batch.answer), FILLING, 1.0)
-    return (each * masked * weight).sum(1).mean() / TYPICAL_LENGTH
+    each = F.cross_entropy(logits.flatten(0, 1), turns.answer.flatten(), reduction="none").view_as(turns.answer)
+    weight = weight * torch.where(filling(turns.answer), FILLING, 1.0)
+    return (each * masked * weight).sum() / (turns.answer != EOS).sum()
 
 
 def remembered(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,12 @@ class Recipe(BaseModel):
     begin: Path | None = Field(None, description="Weights to begin with; none: random ones.")
     steps: int = Field(3400, ge=1, description="Updates of the weights.")
     look_steps: int = Field(1500, ge=0, description="The first of them without questions: only what looks learns.")
+    recall_steps: int = Field(800, ge=0, description="The next ones without drives: only the trunk learns, to recall.")
     processes: int = Field(2, ge=1, le=64, description="Single-threaded processes that share every step.")
     drives: int = Field(4, ge=1, description="Drives per process and step.")
-    turns: int = Field(40, ge=1, description="Questions per drive.")
+    turns: int = Field(24, ge=1, description="Questions per drive.")
+    bare: int = Field(16, ge=1, description="Bare questions per drive, answered by facts alone.")
+    recall: int = Field(2048, ge=1, description="Words of logs per process and step with bare questions about them.")
     log: int = Field(1536, ge=64, description="Words of the longest log of a drive; the first ones are shorter.")
     rate: float = Field(2e-3, gt=0, description="Highest learning rate of AdamW.")
     hidden_rate: float = Field(0.02, gt=0, description="Highest learning rate of Muon, for hidden layers' matrices.")
@@ -42,7 +45,8 @@ class Recipe(BaseModel):
 
     def log_length(self, step: int) -> int:
         """Words of a step's logs: longer and longer, and never one length alone."""
-        done = (step - self.look_steps) / max(1, self.steps - self.look_steps)
+        first = self.look_steps
+        done = (step - first) / max(1, self.steps - first)
         shrink = next((shrink for until, shrink in LONGER if done < until), 1)
         return max(64, int(self.log / shrink * (2 + step % 3) / 4))
 

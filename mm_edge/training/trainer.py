@@ -26,11 +26,11 @@ from mm_edge.model.events import EVENTS
 from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import LETTERS, SPECIAL, Tokenizer
-from mm_edge.training.batches import BatchShape, batch
+from mm_edge.training.batches import BatchShape, batch, recall
 from mm_edge.training.losses import losses
 from mm_edge.training.recipe import Recipe
 from mm_edge.world.crowd import crowd
-from mm_edge.world.grammar import WORDS, sentences, vocabulary
+from mm_edge.world.grammar import TEMPLATES, WORDS, sentences, vocabulary
 from mm_edge.world.questions import ASKED
 from mm_edge.world.recall import HISTORY
 
@@ -42,7 +42,9 @@ OFTEN = 5
 def new_tokenizer() -> Tokenizer:
     """All words of the answers, of the drives' questions, and those that the crowd's requests hold often."""
     wordings = [wording for wordings in (ASKED | HISTORY).values() for wording in wordings]
-    asked = {word for wording in wordings for word in re.findall(r"[\w']+", wording)} | set(EVENTS)
+    stated = [value for template in TEMPLATES for value in template.facts.values()]
+    stated += [value for values in FACTS.values() for value in values] + [*WORDS.values(), *EVENTS]
+    asked = {word for text in (*wordings, *stated) for word in re.findall(r"[\w']+", text)}
     requests = (text for texts in crowd("train").values() for text in texts)
     often = Counter(word for text in requests for word in re.findall(r"[\w']+", text.lower()))
     heard = asked | {word for word, count in often.items() if count >= OFTEN}
@@ -57,7 +59,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.process = recipe, process
         self.tokenizer = new_tokenizer()
-        self.config = NetworkConfig(len(self.tokenizer), **RUNGS[recipe.rung])
+        self.config = NetworkConfig(len(self.tokenizer), len(self.tokenizer.marks), **RUNGS[recipe.rung])
         self.network = Network(self.config)
         name_values(self.network, self.tokenizer)
         if recipe.begin is not None:
@@ -85,12 +87,15 @@ class Trainer:
     def _update(self, step: int) -> dict[str, float]:
         recipe = self.recipe
         first = recipe.first_seed(step, self.process)
-        turns = recipe.turns if step >= recipe.look_steps else 0
-        shape = BatchShape(drives=recipe.drives, turns=turns, log=recipe.log_length(step))
-        data = batch(first, shape, self.config, self.tokenizer)
+        looks, log = step < recipe.look_steps, recipe.log_length(step)
+        logs = None if looks else recall(first, recipe.recall, log, self.tokenizer)
+        drives = None
+        if looks or step >= recipe.look_steps + recipe.recall_steps:
+            shape = BatchShape(drives=recipe.drives, turns=0 if looks else recipe.turns, bare=recipe.bare, log=log)
+            drives = batch(first, shape, self.config, self.tokenizer)
         self.masks.manual_seed(first + recipe.seed * 1_000_003)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            loss = losses(self.network, data, self.masks)
+            loss = losses(self.network, drives, logs, self.masks)
         self.network.zero_grad(set_to_none=True)
         loss.total.backward()
         _share_gradients(self.network)
@@ -142,7 +147,8 @@ def begin_with(network: Network, tokenizer: Tokenizer, path: Path) -> None:
     other, other_tokenizer = load(path)
     weights, found = network.state_dict(), other.state_dict()
     known = [(tokenizer.id(word), other_tokenizer.id(word)) for word in (*tokenizer.heard, *tokenizer.spoken)]
-    pairs = [(ours, theirs) for ours, theirs in known if ours is not None and theirs is not None]
+    marks = set(tokenizer.marks)
+    pairs = [(ours, theirs) for ours, theirs in known if ours not in {None, *marks} and theirs is not None]
     pairs += [(index, index) for index in range(len(SPECIAL) + len(LETTERS))]
     ours, theirs = (torch.tensor(side) for side in zip(*pairs, strict=True))
     for name in ("words.weight", "unsaid"):
@@ -226,7 +232,7 @@ class _Log:
         self._file = path.open("a" if step else "w", newline="")
         self._writer = csv.writer(self._file)
         self._began_s = time.monotonic()
-        self._progress = Progress(*Progress.get_default_columns(), TextColumn("facts {task.fields[loss]:.3f}"))
+        self._progress = Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}"))
         self._progress.start()
         self._task = self._progress.add_task("training", total=steps, completed=step, loss=math.nan)
 
@@ -236,7 +242,7 @@ class _Log:
         seconds = time.monotonic() - self._began_s
         self._writer.writerow([step, f"{seconds:.1f}", *(f"{value:.4f}" for value in parts.values())])
         self._file.flush()
-        self._progress.update(self._task, completed=step, loss=parts["facts"])
+        self._progress.update(self._task, completed=step, loss=sum(value for value in parts.values() if not math.isnan(value)))
 
     def close(self) -> None:
         self._progress.stop()

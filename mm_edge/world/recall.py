@@ -232,7 +232,7 @@ def _stated(journey: Journey, family: str, about: tuple[str, str] | None) -> tup
     if family == "call_before":
         calls = (each for each in reversed(journey.events[:index]) if each.kind == "call")
         return tuple(journey.names.mark(each.name) for each in islice(calls, 1))
-    hour, minute, _, *arguments = line(event, journey.names)
+    _, *arguments, hour, minute = line(event, journey.names)
     if family == "when":
         return hour, minute
     return tuple(arguments[:1] if STATED[family] == ("name",) else arguments[-len(STATED[family]) :])

@@ -27,7 +27,10 @@ def attended(q: Tensor, k: Tensor, v: Tensor, own_k: Tensor, own_v: Tensor) -> T
 
 def plain(q: Tensor, k: Tensor, v: Tensor, own_k: Tensor, own_v: Tensor) -> Tensor:
     each = ROWS // GROUPS
-    keys, values = torch.cat([k.repeat_interleave(each, 0), own_k], 2), torch.cat([v.repeat_interleave(each, 0), own_v], 2)
+    keys, values = (
+        torch.cat([k.repeat_interleave(each, 0), own_k], 2),
+        torch.cat([v.repeat_interleave(each, 0), own_v], 2),
+    )
     bias = torch.zeros(ROWS, 1, T, keys.shape[2])
     bias[:each, ..., :3] = -1e9
     bias[..., k.shape[2] :] = torch.full((T, T), -1e9).triu(1)

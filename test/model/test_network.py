@@ -17,7 +17,7 @@ from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.schema import BY_CAMERA
 from mm_edge.model.tokenizer import MASK, Tokenizer
 
-SMALL = NetworkConfig(vocabulary=60, d=32, layers=2, heads=2, conv=4, history_slots=4)
+SMALL = NetworkConfig(vocabulary=60, marks=10, d=32, layers=2, heads=2, conv=4, history_slots=4)
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_prefill_and_answer_equal_one_full_pass(network: Network) -> None:
     answer = network.word(ids) + network.answer_place
     mask = torch.full((n + ids.shape[1], n + ids.shape[1]), HIDDEN).triu(1)
     mask[n:] = 0.0
-    whole, _ = network._run(torch.cat([context, answer], 1), ZERO, [], mask)
-    logits = torch.nn.functional.linear(network.norm(whole[:, n:]), network.words.weight, network.unsaid)
+    states, _ = network._run(torch.cat([context, answer], 1), ZERO, [], mask)
+    logits = network.say(states[-1][:, n:])
     cached = network.answer(ids, torch.tensor([float(n)]), [past(network.read(context, ZERO))])
     assert torch.allclose(cached, logits, atol=1e-5)
 

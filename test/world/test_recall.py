@@ -24,9 +24,9 @@ Line = tuple[str, ...]
 def lines(words: list[str]) -> list[Line]:
     """(hour, minute, kind, name and numbers) of a log, read from its words alone."""
     found, left = [], iter(words)
-    for hour in left:
-        minute, kind = next(left), next(left)
-        found.append((hour, minute, kind, *(next(left) for _ in EVENTS[kind])))
+    for kind in left:
+        arguments = [next(left) for _ in EVENTS[kind]]
+        found.append((next(left), next(left), kind, *arguments))
     return found
 
 

@@ -51,7 +51,7 @@ class Size:
     trainings: int
 
 
-FULL, QUICK = Size(600, 150, 500, 3), Size(40, 20, 20, 2)
+FULL, QUICK = Size(600, 150, 400, 3), Size(40, 20, 20, 2)
 
 
 def measure(seed: int, quick: bool) -> Result:

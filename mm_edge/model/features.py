@@ -95,8 +95,9 @@ def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     recent = samples[-SAMPLES:]
     window[SAMPLES - recent.size :] = recent
     frames = np.lib.stride_tricks.sliding_window_view(window, FRAME)[::HOP] * np.hanning(FRAME).astype(np.float32)
-    power = np.abs(np.fft.rfft(frames, axis=1)).astype(np.float32) ** 2
-    return np.log(power @ _mel_filters().T + np.float32(1e-4)).T.astype(np.float32) / np.float32(5)
+    power = torch.from_numpy(np.abs(np.fft.rfft(frames, axis=1)).astype(np.float32) ** 2)
+    bands = (power @ torch.from_numpy(_mel_filters()).T).numpy()  # torch keeps to the threads that it was given
+    return np.log(bands + np.float32(1e-4)).T.astype(np.float32) / np.float32(5)
 
 
 @lru_cache(maxsize=1)

@@ -39,6 +39,8 @@ FRAGMENTS = 0.2
 BARE_REQUEST, BARE_ANSWER = 4, 6
 """Tokens of a bare question, and of its answer with its end."""
 BARE_FAMILIES = tuple(family for family in ASKED if family != REFUSED)
+FOLLOWING = 0.35
+"""Share of those about logs alone that ask what followed a name or a landmark."""
 WORDS_PER_QUESTION = 16 / 3
 """Of logs that nothing but bare questions is about."""
 ABOUT = MARKS.union(LANDMARKS)
@@ -148,9 +150,21 @@ def recall(first_seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recal
     for row, seed in enumerate(rng.integers(TRAINING_SEEDS, size=rows)):
         journey = Journey(int(seed), int(rng.integers(log)) if rng.random() < SHORT_LOGS else log)
         logs.append(tokenizer.log(journey.words))
-        questions = [ask_history(journey, rng) for _ in range(int(words / WORDS_PER_QUESTION) // rows)]
-        turns += [Turn(row, *_alone(question, journey.names)) for question in questions]
+        for _ in range(int(words / WORDS_PER_QUESTION) // rows):
+            if rng.random() < FOLLOWING:
+                turns.append(_following(row, journey, rng))
+            else:
+                turns.append(Turn(row, *_alone(ask_history(journey, rng), journey.names)))
     return Recall(**_logs(logs, log), turns=_asked(turns, BARE_REQUEST, BARE_ANSWER, tokenizer))
+
+
+def _following(row: int, journey: Journey, rng: np.random.Generator) -> Turn:
+    """What came after the latest mention of a name or a landmark: the simplest question that finds its place by one."""
+    latest = {word: place for place, word in enumerate(journey.words) if word.startswith("@") or word in LANDMARKS}
+    if not latest:
+        return Turn(row, "", BARE, "unknown")
+    word = str(rng.choice([*latest]))
+    return Turn(row, word, BARE, " ".join(journey.words[latest[word] + 1 :][: BARE_ANSWER - 1]))
 
 
 @dataclass(frozen=True)

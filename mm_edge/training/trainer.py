@@ -242,7 +242,8 @@ class _Log:
         seconds = time.monotonic() - self._began_s
         self._writer.writerow([step, f"{seconds:.1f}", *(f"{value:.4f}" for value in parts.values())])
         self._file.flush()
-        self._progress.update(self._task, completed=step, loss=sum(value for value in parts.values() if not math.isnan(value)))
+        total = sum(value for value in parts.values() if not math.isnan(value))
+        self._progress.update(self._task, completed=step, loss=total)
 
     def close(self) -> None:
         self._progress.stop()

@@ -171,7 +171,9 @@ def test_weights_come_back(network: Network, tmp_path: Path) -> None:
     save(tmp_path / "w.safetensors", network.state_dict(), SMALL, Tokenizer(words))
     again, tokenizer = load(tmp_path / "w.safetensors")
     assert tokenizer.spoken == tuple(words)
-    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in network.state_dict().items())
+    assert all(torch.allclose(t, again.state_dict()[name], atol=2e-3) for name, t in network.state_dict().items())
+    save(tmp_path / "again.safetensors", again.state_dict(), SMALL, tokenizer)
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "w.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "foreign", "renamed"])

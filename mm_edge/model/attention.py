@@ -73,10 +73,10 @@ class _Attend(torch.autograd.Function):
         for_q, for_kv = torch.zeros_like(q), []
         for k, v, bias in zip(kv[::2], kv[1::2], biases, strict=True):
             groups = len(k)
-            rows = [grouped(tensor, groups) for tensor in (gradient, q, merged)]
+            upstream, queries, out = (grouped(tensor, groups) for tensor in (gradient, q, merged))
             total = grouped(whole[..., None], groups)[..., 0]
             backward = _long_backward if k.shape[2] >= LONG else _short_backward
-            dq, dk, dv = backward(*rows, total, k, v, bias)
+            dq, dk, dv = backward(upstream, queries, out, total, k, v, bias)
             for_q += ungrouped(dq, len(q))
             for_kv += [dk, dv]
         return for_q, None, *for_kv

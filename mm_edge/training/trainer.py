@@ -30,9 +30,10 @@ from mm_edge.training.batches import BatchShape, batch, recall
 from mm_edge.training.losses import losses
 from mm_edge.training.recipe import Recipe
 from mm_edge.world.crowd import crowd
-from mm_edge.world.grammar import TEMPLATES, WORDS, sentences, vocabulary
+from mm_edge.world.grammar import TEMPLATES, sentences, vocabulary
 from mm_edge.world.questions import ASKED
 from mm_edge.world.recall import HISTORY
+from mm_edge.world.template import WORDS
 
 CLIP_NORM = 1.0
 OFTEN = 5
@@ -177,7 +178,7 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
     and the camera's convolutions learn several times faster.
     """
     camera = network.encoder.camera
-    parts = (*camera[1:], network.encoder.flat, network.before, network.blocks)
+    parts = (*list(camera)[1:], network.encoder.flat, network.before, network.blocks)
     hidden = [parameter for part in parts for parameter in part.parameters()]
     matrices = [p for p in hidden if p.ndim == 2]
     inside = {id(p) for p in matrices}

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_edge.model.observation import Observation, VehicleState
-from mm_edge.world.render import AHEAD_M, Scene, photograph, render
+from mm_edge.world.photographs import photograph
+from mm_edge.world.render import AHEAD_M, Scene, render
 from mm_edge.world.sound import sound
 
 STEP_S = 0.1

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import UNHEARD, UNSEEN, facts_of, parse
+from mm_edge.world.grammar import facts_of, parse
+from mm_edge.world.template import UNHEARD, UNSEEN
 
 WATCH = "watch"
 """The family of turns that nobody asked for: its text is empty."""

@@ -98,7 +98,16 @@ def test_without_turns_only_what_looks_learns(tokenizer: Tokenizer, config: Netw
 
 
 def recipe(out: Path, **fields: int) -> Recipe:
-    small = {"drives": 1, "turns": 4, "bare": 2, "log": 64, "recall": 64, "look_steps": 1, "recall_steps": 1, "warmup": 2}
+    small = {
+        "drives": 1,
+        "turns": 4,
+        "bare": 2,
+        "log": 64,
+        "recall": 64,
+        "look_steps": 1,
+        "recall_steps": 1,
+        "warmup": 2,
+    }
     return Recipe(out=out, processes=1, bfloat16=False, **(small | fields))
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mm_edge.errors import UserError
 from mm_edge.world.drive import BENDS, Course, Drive
-from mm_edge.world.render import AHEAD_M, PHOTOGRAPHS, Scene, photograph, render
+from mm_edge.world.photographs import PHOTOGRAPHS, photograph
+from mm_edge.world.render import AHEAD_M, Scene, render
 
 HEIGHT, WIDTH = 96, 160
 LOOKS = range(12)

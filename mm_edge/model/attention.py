@@ -21,8 +21,6 @@ G divides the number of rows: each of the G serves that many consecutive ones.
 """
 LONG = 256
 """Slots from which on the fused kernel is the faster one backwards."""
-_fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-_fused_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 
 
 def attend(q: Tensor, parts: Sequence[Part]) -> Tensor:
@@ -55,7 +53,9 @@ class _Attend(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, biases: list[Tensor], *kv: Tensor) -> Tensor:
         outs, sums = [], []
         for k, v, bias in zip(kv[::2], kv[1::2], biases, strict=True):
-            out, total = _fused(grouped(q, len(k)), k, v, attn_mask=bias, scale=1.0)
+            out, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+                grouped(q, len(k)), k, v, attn_mask=bias, scale=1.0
+            )
             outs.append(ungrouped(out, len(q)))
             sums.append(ungrouped(total, len(q)))
         whole = torch.stack(sums).logsumexp(0)
@@ -86,7 +86,8 @@ def _long_backward(
     gradient: Tensor, q: Tensor, out: Tensor, total: Tensor, k: Tensor, v: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`out` and `total`, the log-sum-exp, are those of all parts together: the part's weights follow from them."""
-    return _fused_backward(gradient, q, k, v, out, total, 0.0, False, attn_mask=bias, scale=1.0)  # type: ignore[no-any-return]
+    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+    return fused(gradient, q, k, v, out, total, 0.0, False, attn_mask=bias, scale=1.0)  # type: ignore[no-any-return]
 
 
 def _short_backward(

@@ -24,6 +24,8 @@ STYLES, BARE = 8, 0
 """Wordings of a sentence, from 1 on; BARE: the facts alone."""
 WINDOW = 4
 """A word of a text also carries this many words before it."""
+MATCHING, MATCHING_GAIN = 3, 3.0
+"""Heads of the first layer that begin as matching heads, and how sharply."""
 ROPE_BASE = 20_000.0
 HIDDEN = -1e9
 """Added to the attention scores of slots that are only filling; minus infinity would make NaN of a row of them."""
@@ -139,9 +141,12 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         d = config.d
+        size = d // config.heads // 2
         self.encoder = Encoder(d, config.conv)
         self.words = nn.Embedding(config.vocabulary - config.marks, d)
-        self.register_buffer("codes", normalised(torch.randn(config.marks, d)))
+        self.register_buffer(
+            "codes", F.pad(normalised(torch.randn(config.marks, size)) * (d / size) ** 0.5, (0, d - size))
+        )
         self.before = nn.Linear(WINDOW * d, d, bias=False)
         self.styles = nn.Embedding(STYLES + 1, d)
         self.scene_place = nn.Parameter(torch.randn(config.scene_length, d) * 0.5)
@@ -155,6 +160,7 @@ class Network(nn.Module):
         self.queries = nn.Parameter(torch.randn(QUERIES, d))
         self.policy = Policy(d, config.policy, config.policy // 32, config.layers)
         nn.init.normal_(self.words.weight, std=0.02)
+        begin_matching(self)
 
     def word(self, ids: Tensor) -> Tensor:
         """ids [...] -> [..., d], each of root mean square 1.
@@ -232,6 +238,28 @@ class Network(nn.Module):
         speeds = ROPE_BASE ** -(torch.arange(quarter) / quarter)
         angles = (start + torch.arange(length))[:, None] * speeds
         return angles.cos(), angles.sin()
+
+
+@torch.no_grad()
+def begin_matching(network: Network) -> None:
+    """Let the first layer's first heads begin as what training finds last: a word attends to what followed the same
+    word before (induction heads: Olsson et al. 2022), head h to what stood h + 1 places behind it.
+
+    Codes fill the first numbers of a word; those of the words before it begin side by side behind them.
+    """
+    d, first = network.config.d, network.blocks[0]
+    width = d // first.heads
+    size = width // 2  # of a code, and of the part of a head that is not rotated: its last
+    earlier = nn.init.zeros_(network.before.weight).view(d, WINDOW, d)
+    queries, keys, _ = first.qkv.weight.view(3, first.heads, width, d)
+    same = torch.eye(size)
+    for back in range(1, WINDOW + 1):
+        earlier[back * size : (back + 1) * size, WINDOW - back, :size] = same
+    for head in range(min(MATCHING, first.heads)):
+        queries[head], keys[head] = 0.0, 0.0
+        queries[head, width - size :, :size] = same
+        keys[head, width - size :, (head + 1) * size : (head + 2) * size] = same
+        first.gain[head] = MATCHING_GAIN
 
 
 def _causal(length: int, bias: Tensor | None) -> Tensor:

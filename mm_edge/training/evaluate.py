@@ -120,7 +120,10 @@ def evaluate(
 ) -> tuple[Outcome, ...]:
     """One turn, drafted anew for every entry of `passes`."""
     cache = engine.prefill(past, percept, request, style, log)
-    forbidden = engine.tokenizer.unasked if request else ()
+    tokenizer = engine.tokenizer
+    held = set(log.ids) if log else set()
+    nobody = [index for index in tokenizer.names if index not in held]
+    forbidden = [*nobody, *(tokenizer.unasked if request else ())]
     last = [[*drafts(engine, cache, most, forbidden)][-1] for most in passes]
     return tuple(_outcome(question, draft, percept.pooled if sees else None) for draft in last)
 

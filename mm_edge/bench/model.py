@@ -1,9 +1,9 @@
 """How often the shipped models' sentences are right, and how far their paths are off, on drives not trained on.
 
-Every shipped rung in one run, and both sides of every figure: the answers as an assistant gives them, those after a single
-pass, the commonest right answer of each family of questions, which needs no sensors; and for paths a constant velocity.
-A sentence counts as right when parsing it gives exactly the facts of the drive, and as grammatical when it can be
-parsed at all.
+Every shipped rung in one run, and both sides of every figure: the answers as an assistant gives them, those after a
+single pass, the commonest right answer of each family of questions, which needs no sensors; and for paths a constant
+velocity. A sentence counts as right when parsing it gives exactly the facts of the drive, and as grammatical when it
+can be parsed at all.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def measure(seed: int, quick: bool) -> Result:
     size = QUICK if quick else FULL
     rungs = [rung for rung in RUNGS if weights_path(rung).exists()]
     with ProcessPoolExecutor(PARTS, get_context("spawn")) as pool:
-        parts = [pool.submit(part, rung, seed, size) for rung in rungs for part in (_answers, _past_and_paths)]
-        done = [part.result() for part in parts]
-    found = {rung: Measured(*one, *two) for rung, one, two in zip(rungs, done[::2], done[1::2], strict=True)}
+        answers = {rung: pool.submit(_answers, rung, seed, size) for rung in rungs}
+        rest = {rung: pool.submit(_past_and_paths, rung, seed, size) for rung in rungs}
+        found = {rung: Measured(*answers[rung].result(), *rest[rung].result()) for rung in rungs}
     headline: dict[str, float] = {}
     table: list[dict[str, object]] = []
     for rung, measured in found.items():

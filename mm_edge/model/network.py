@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -137,6 +138,9 @@ class Motion(nn.Module):
 
 
 class Network(nn.Module):
+    codes: Tensor
+    """[marks, d], of root mean square 1 and nothing behind their first numbers."""
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
@@ -247,7 +251,7 @@ def begin_matching(network: Network) -> None:
 
     Codes fill the first numbers of a word; those of the words before it begin side by side behind them.
     """
-    d, first = network.config.d, network.blocks[0]
+    d, first = network.config.d, cast(Block, network.blocks[0])
     width = d // first.heads
     size = width // 2  # of a code, and of the part of a head that is not rotated: its last
     earlier = nn.init.zeros_(network.before.weight).view(d, WINDOW, d)

@@ -49,6 +49,15 @@ class NetworkConfig:
     answer_length: int = 20
     log_length: int = 1536
 
+    def __post_init__(self) -> None:
+        if (WINDOW + 1) * self.code_length > self.d:
+            raise ValueError(f"{self.heads} heads leave no room for the codes of {WINDOW + 1} words in {self.d}")
+
+    @property
+    def code_length(self) -> int:
+        """Numbers of a mark's code, and of the part of a head that is not rotated."""
+        return self.d // self.heads // 2
+
     @property
     def scene_length(self) -> int:
         """Slots of the history, the percept and its motion."""
@@ -145,7 +154,7 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         d = config.d
-        size = d // config.heads // 2
+        size = config.code_length
         self.encoder = Encoder(d, config.conv)
         self.words = nn.Embedding(config.vocabulary - config.marks, d)
         self.register_buffer(
@@ -252,8 +261,7 @@ def begin_matching(network: Network) -> None:
     Codes fill the first numbers of a word; those of the words before it begin side by side behind them.
     """
     d, first = network.config.d, cast(Block, network.blocks[0])
-    width = d // first.heads
-    size = width // 2  # of a code, and of the part of a head that is not rotated: its last
+    width, size = d // first.heads, network.config.code_length  # a head's last `size` numbers are not rotated
     earlier = nn.init.zeros_(network.before.weight).view(d, WINDOW, d)
     queries, keys, _ = first.qkv.weight.view(3, first.heads, width, d)
     same = torch.eye(size)

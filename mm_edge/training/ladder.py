@@ -35,7 +35,7 @@ MOMENTS = 10
 """Of a drive, SPACING_S apart, after as many frames as the history holds: the last path ends before the drive."""
 MUTE = VehicleState(acceleration_mps2=0.0, throttle=0.0, brake=0.0)
 """The signals that the encoder is shown: nothing known but what is known in every drive."""
-SMALL = NetworkConfig(vocabulary=2, marks=1, d=64, layers=2, heads=2, policy=64, conv=1)
+SMALL = NetworkConfig(vocabulary=2, marks=1, d=64, layers=2, heads=4, policy=64, conv=1)
 """Of every variant. Its eyes, ears and words stay unused."""
 BATCH = 32
 """Moments of a step."""

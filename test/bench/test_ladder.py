@@ -33,7 +33,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def network() -> Network:
     torch.manual_seed(0)
-    return Network(NetworkConfig(vocabulary=2, marks=1, d=32, layers=1, heads=2, conv=2)).eval().requires_grad_(False)
+    return Network(NetworkConfig(vocabulary=2, marks=1, d=32, layers=1, heads=4, conv=2)).eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")

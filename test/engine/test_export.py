@@ -31,7 +31,7 @@ def save_random(path: Path, seed: int) -> None:
     """Weights of a small network that is sure of what it says, as trained ones are."""
     torch.manual_seed(seed)
     tokenizer = new_tokenizer()
-    config = NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=2, conv=4, log_length=128)
+    config = NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=4, conv=4, log_length=128)
     weights = Network(config).state_dict()
     weights["words.weight"] *= SURE
     save(path, weights, config, tokenizer)

@@ -17,7 +17,7 @@ from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.schema import BY_CAMERA
 from mm_edge.model.tokenizer import MASK, Tokenizer
 
-SMALL = NetworkConfig(vocabulary=60, marks=10, d=32, layers=2, heads=2, conv=4, history_slots=4)
+SMALL = NetworkConfig(vocabulary=60, marks=10, d=32, layers=2, heads=4, conv=4, history_slots=4)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def config(tokenizer: Tokenizer) -> NetworkConfig:
-    return NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=2, conv=4)
+    return NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=4, conv=4)
 
 
 @pytest.fixture(scope="module")

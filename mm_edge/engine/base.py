@@ -54,6 +54,13 @@ class KVCache:
 
 
 @dataclass(frozen=True)
+class Context(KVCache):
+    """Everything that an answer in this style attends to."""
+
+    style: int
+
+
+@dataclass(frozen=True)
 class Log(KVCache):
     """The log of a drive as it was read. ids: its words."""
 
@@ -75,11 +82,11 @@ class Engine(Protocol):
 
     def prefill(
         self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
-    ) -> KVCache:
+    ) -> Context:
         """history: summaries [m, d], oldest first, m <= history_slots; text: the request with names marked, "" for a
         watch turn."""
 
-    def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
+    def decode(self, ids: Tensor, context: Context) -> Tensor:
         """One pass over the answer block: ids [L] -> logits [L, V]."""
 
     def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:

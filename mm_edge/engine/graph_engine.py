@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mm_edge.engine.base import KVCache, Log, Percept, Runner
+from mm_edge.engine.base import Context, Log, Percept, Runner
 from mm_edge.model.features import Features, features
 from mm_edge.model.graphs import CHUNK, split_facts
 from mm_edge.model.network import HIDDEN, WINDOW, NetworkConfig
@@ -59,7 +59,7 @@ class GraphEngine:
 
     def prefill(
         self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
-    ) -> KVCache:
+    ) -> Context:
         seen, missing = self._seen(history, percept)
         ids = self.tokenizer.request(text, self._config.request_length)
         unasked = self._config.request_length - len(ids)
@@ -76,16 +76,18 @@ class GraphEngine:
             bias[None],
             *_batched(known.k, known.v, known.bias),
         )
-        return KVCache(
+        return Context(
             torch.cat([known.k, k[:, 0]], 2),
             torch.cat([known.v, v[:, 0]], 2),
             torch.cat([known.bias, bias]),
             known.logical_length + len(bias),
+            style,
         )
 
-    def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
-        start = _number(cache.logical_length)
-        (logits,) = self.runner.run("decode", ids[None], start, *_batched(cache.k, cache.v, cache.bias))
+    def decode(self, ids: Tensor, context: Context) -> Tensor:
+        known = _batched(context.k, context.v, context.bias)
+        style, start = torch.tensor([context.style]), _number(context.logical_length)
+        (logits,) = self.runner.run("decode", ids[None], style, start, *known)
         return logits[0].cpu()
 
     def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:

@@ -94,9 +94,9 @@ class Decode(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, ids: Tensor, start: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, style: Tensor, start: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         """ids [1, L], k, v [layers, 1, heads, n, d_head] and bias [1, n] of log and turn -> logits [1, L, V]."""
-        return self.network.answer(ids, start, [_past(k, v, bias)])
+        return self.network.answer(ids, style, start, [_past(k, v, bias)])
 
 
 class Look(nn.Module):
@@ -150,7 +150,10 @@ def graphs(network: Network) -> dict[str, Graph]:
         "style": torch.ones(1, dtype=torch.long),
     }
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
-    answer = {"ids": torch.zeros(1, config.answer_length, dtype=torch.long)}
+    answer = {
+        "ids": torch.zeros(1, config.answer_length, dtype=torch.long),
+        "style": torch.ones(1, dtype=torch.long),
+    }
     slots_seen = config.scene_length + QUERIES
     steered = {
         "actions": torch.zeros(1, STEPS, 2),

@@ -162,6 +162,7 @@ class Network(nn.Module):
         )
         self.before = nn.Linear(WINDOW * d, d, bias=False)
         self.styles = nn.Embedding(STYLES + 1, d)
+        self.answer_styles = nn.Embedding(STYLES + 1, d)
         self.scene_place = nn.Parameter(torch.randn(config.scene_length, d) * 0.5)
         self.answer_place = nn.Parameter(torch.randn(config.answer_length, d) * 0.5)
         self.blocks = nn.ModuleList(Block(d, config.heads) for _ in range(config.layers))
@@ -220,9 +221,10 @@ class Network(nn.Module):
         length = x.shape[1]
         return [(k[:, :, :length], v[:, :, :length]) for k, v in cache], torch.stack(states), bias
 
-    def answer(self, ids: Tensor, start: Tensor, past: Sequence[Past]) -> Tensor:
-        """ids [B, L] at the places from `start` on -> logits [B, L, V]."""
-        states, _ = self._run(self.word(ids) + self.answer_place[: ids.shape[1]], start, past, None)
+    def answer(self, ids: Tensor, style: Tensor, start: Tensor, past: Sequence[Past]) -> Tensor:
+        """ids [B, L] in style [B] at the places from `start` on -> logits [B, L, V]."""
+        x = self.word(ids) + self.answer_place[: ids.shape[1]] + self.answer_styles(style)[:, None]
+        states, _ = self._run(x, start, past, None)
         return self.say(states[-1])
 
     def say(self, state: Tensor) -> Tensor:

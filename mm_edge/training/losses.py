@@ -100,7 +100,7 @@ def _answer_loss(
     past.append(Past(network.read(request, start + network.config.scene_length, past, bias), bias))
     masked, weight = mask_some(turns.answer, generator)
     ids = torch.where(masked, MASK, turns.answer)
-    logits = network.answer(ids, start + network.config.turn_length, past)
+    logits = network.answer(ids, turns.style, start + network.config.turn_length, past)
     each = F.cross_entropy(logits.flatten(0, 1), turns.answer.flatten(), reduction="none").view_as(turns.answer)
     weight = weight * torch.where(filling(turns.answer), FILLING, 1.0)
     return (each * masked * weight).sum() / (turns.answer != EOS).sum()

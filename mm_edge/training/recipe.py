@@ -34,6 +34,7 @@ class Recipe(BaseModel):
     bare: int = Field(16, ge=1, description="Bare questions per drive, answered by facts alone.")
     recall: int = Field(2048, ge=1, description="Words of logs per process and step with bare questions about them.")
     log: int = Field(1536, ge=64, description="Words of the longest log of a drive; the first ones are shorter.")
+    drive_log: int = Field(192, ge=64, description="Words of the longest log behind a drive's own questions.")
     rate: float = Field(2e-3, gt=0, description="Highest learning rate of AdamW.")
     hidden_rate: float = Field(0.02, gt=0, description="Highest learning rate of Muon, for hidden layers' matrices.")
     warmup: int = Field(100, ge=0, description="Steps until the highest learning rate.")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.engine.base import KVCache, Log, Percept
+from mm_edge.engine.base import Context, Log, Percept
 from mm_edge.model.observation import Observation
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.trust.calibration import Calibration
@@ -73,14 +73,14 @@ class Parrot:
 
     def prefill(
         self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
-    ) -> KVCache:
+    ) -> Context:
         known = () if log is None else log.ids
         self.logs.append(tuple(self.tokenizer._tokens[index] for index in known))
         self.histories.append(0 if history is None else len(history))
         self._says = self.answers.get(text, "<refuse> I do not know that.")
-        return KVCache(torch.zeros(0), torch.zeros(0), torch.zeros(0), 0)
+        return Context(torch.zeros(0), torch.zeros(0), torch.zeros(0), 0, 1)
 
-    def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
+    def decode(self, ids: Tensor, context: Context) -> Tensor:
         self._clock.set(self._clock.now_ns() + round(self.cost_s * S))
         said = self.tokenizer.sentence(self._says, LENGTH)
         others = len(self.tokenizer) - self.tokenizer.first_spoken

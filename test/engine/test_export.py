@@ -92,7 +92,7 @@ def test_filling_up_to_the_static_shape_changes_nothing(weights: Path) -> None:
     past = [shown(log), shown(network.read(scene, start + filled))]
     past.append(shown(network.read(asked, start + network.config.scene_length, past)))
     ids = torch.ones(1, engine.answer_length, dtype=torch.long)
-    exact = network.answer(ids, start + network.config.turn_length, past)
+    exact = network.answer(ids, torch.tensor([2]), start + network.config.turn_length, past)
     assert torch.allclose(exact[0], engine.decode(ids[0], cached), atol=1e-4)
 
 

@@ -34,6 +34,7 @@ def observation(**values: object) -> Observation:
 
 ZERO = torch.zeros(1)
 START = torch.tensor([7.0])
+STYLE = torch.ones(1, dtype=torch.long)
 
 
 def turn(network: Network, slots: int = 4) -> Tensor:
@@ -70,7 +71,7 @@ def test_shapes(network: Network) -> None:
     assert {name: tuple(logits.shape) for name, logits in encoded.facts.items()} == {
         name: (2, len(values)) for name, values in SEEN_FACTS.items()
     }
-    logits = network.answer(masked(), START, [past(network.read(turn(network), ZERO))])
+    logits = network.answer(masked(), STYLE, START, [past(network.read(turn(network), ZERO))])
     assert logits.shape == (1, SMALL.answer_length, 60)
 
 
@@ -92,12 +93,12 @@ def test_prefill_and_answer_equal_one_full_pass(network: Network) -> None:
     """The answer block is the end of one sequence under the mask of the whole."""
     context, ids = turn(network), masked()
     n = context.shape[1]
-    answer = network.word(ids) + network.answer_place
+    answer = network.word(ids) + network.answer_place + network.answer_styles(STYLE)[:, None]
     mask = torch.full((n + ids.shape[1], n + ids.shape[1]), HIDDEN).triu(1)
     mask[n:] = 0.0
     states, _ = network._run(torch.cat([context, answer], 1), ZERO, [], mask)
     logits = network.say(states[-1][:, n:])
-    cached = network.answer(ids, torch.tensor([float(n)]), [past(network.read(context, ZERO))])
+    cached = network.answer(ids, STYLE, torch.tensor([float(n)]), [past(network.read(context, ZERO))])
     assert torch.allclose(cached, logits, atol=1e-5)
 
 
@@ -110,31 +111,31 @@ def test_the_context_does_not_see_what_follows(network: Network) -> None:
 
 
 def test_only_distances_count_not_places(network: Network) -> None:
-    early = network.answer(masked(), START, [past(network.read(network.text(log()), ZERO))])
-    late = network.answer(masked(), START + 100, [past(network.read(network.text(log()), ZERO + 100))])
+    early = network.answer(masked(), STYLE, START, [past(network.read(network.text(log()), ZERO))])
+    late = network.answer(masked(), STYLE, START + 100, [past(network.read(network.text(log()), ZERO + 100))])
     assert torch.allclose(early, late, atol=1e-4)
 
 
 def test_a_hidden_slot_is_no_slot(network: Network) -> None:
     cache = network.read(turn(network), ZERO)
     shorter = [(k[:, :, 1:], v[:, :, 1:]) for k, v in cache]
-    without = network.answer(masked(), START, [past(shorter)])
-    assert torch.allclose(network.answer(masked(), START, [past(cache, hidden=1)]), without, atol=1e-5)
+    without = network.answer(masked(), STYLE, START, [past(shorter)])
+    assert torch.allclose(network.answer(masked(), STYLE, START, [past(cache, hidden=1)]), without, atol=1e-5)
 
 
 def test_one_past_in_two_parts_is_the_same_past(network: Network) -> None:
     cache = network.read(turn(network), ZERO)
     halves = [[(k[:, :, part], v[:, :, part]) for k, v in cache] for part in (slice(9), slice(9, None))]
-    whole = network.answer(masked(), START, [past(cache)])
-    assert torch.allclose(whole, network.answer(masked(), START, [past(half) for half in halves]), atol=1e-5)
+    whole = network.answer(masked(), STYLE, START, [past(cache)])
+    assert torch.allclose(whole, network.answer(masked(), STYLE, START, [past(half) for half in halves]), atol=1e-5)
 
 
 def test_one_past_serves_several_rows(network: Network) -> None:
     cache, ids = network.read(turn(network), ZERO), masked()
     ids[0, 0] = 5
-    both = network.answer(torch.cat([ids, masked()]), START, [past(cache)])
-    assert torch.allclose(both[:1], network.answer(ids, START, [past(cache)]), atol=1e-5)
-    assert torch.allclose(both[1:], network.answer(masked(), START, [past(cache)]), atol=1e-5)
+    both = network.answer(torch.cat([ids, masked()]), STYLE.expand(2), START, [past(cache)])
+    assert torch.allclose(both[:1], network.answer(ids, STYLE, START, [past(cache)]), atol=1e-5)
+    assert torch.allclose(both[1:], network.answer(masked(), STYLE, START, [past(cache)]), atol=1e-5)
 
 
 def test_a_lost_camera_says_nothing_about_the_scene(network: Network) -> None:

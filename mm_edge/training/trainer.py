@@ -27,6 +27,7 @@ from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import LETTERS, SPECIAL, Tokenizer
 from mm_edge.training.batches import BatchShape, batch
 from mm_edge.training.losses import losses
+from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
 from mm_edge.world.crowd import crowd
 from mm_edge.world.grammar import WORDS, sentences, vocabulary
@@ -172,7 +173,7 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
     ]
     made: list[Optimizer] = [
         torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98)),
-        torch.optim.Muon(matrices, lr=recipe.hidden_rate, weight_decay=recipe.decay),
+        Muon(matrices, lr=recipe.hidden_rate, weight_decay=recipe.decay),
     ]
     for optimizer in made:
         for group in optimizer.param_groups:

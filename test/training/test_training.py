@@ -14,6 +14,7 @@ from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.training.batches import IGNORE, Batch, BatchShape, batch
 from mm_edge.training.losses import filling, losses, mask_some, remembered
+from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
 from mm_edge.training.trainer import Trainer, new_tokenizer, progress_factor
 
@@ -127,3 +128,17 @@ def test_training_never_leaves_its_seeds() -> None:
     made = Recipe(steps=TRAINING_SEEDS)
     with pytest.raises(ValueError, match="need more than"):
         made.first_seed(TRAINING_SEEDS // 4, 0)
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
+def test_muon_takes_the_steps_of_torch(shape: tuple[int, int]) -> None:
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("torch.optim.Muon needs torch 2.9")
+    torch.manual_seed(0)
+    ours, theirs = (torch.nn.Parameter(torch.ones(shape)) for _ in range(2))
+    optimizers = (Muon([ours], lr=0.1, weight_decay=0.1), torch.optim.Muon([theirs], lr=0.1, weight_decay=0.1))
+    for _ in range(4):
+        ours.grad = theirs.grad = torch.randn(shape)
+        for optimizer in optimizers:
+            optimizer.step()
+    assert torch.allclose(ours, theirs, atol=0.02)

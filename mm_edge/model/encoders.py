@@ -69,7 +69,7 @@ class Encoder(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(whole, len(values)) for name, values in SEEN_FACTS.items()})
         self.gap = nn.Linear(256, 1)
         self.values = nn.ParameterDict(
-            {name: nn.Parameter(torch.randn(len(values), d) * 0.3) for name, values in SEEN_FACTS.items()}
+            {name: nn.Parameter(torch.randn(len(values), d)) for name, values in SEEN_FACTS.items()}
         )
         self.image_tokens = nn.Linear(8 * c, d)
         self.image_place = nn.Parameter(torch.randn(IMAGE_TOKENS, d) * 0.1)

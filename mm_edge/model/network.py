@@ -1,44 +1,95 @@
-"""The unified network: encoders, one transformer trunk, and a head over words.
+"""The unified network: encoders, one transformer trunk, a head over words, and a policy.
 
-The trunk is causal over the context (history, percept, motion, request) and bidirectional inside the answer block,
-whose tokens attend to the whole context through its cached keys and values (block diffusion: Arriola et al. 2025,
-section 3). Knows nothing about tokens' meaning, sampling or time.
+A context has three parts, each causal in itself: the log of the drive so far, the scene (recent history, percept,
+motion) and the request, which sees both others. An answer block is bidirectional and sees all of them through cached
+keys and values (block diffusion: Arriola et al. 2025, section 3). The log and the scene do not see each other, so that
+either can be kept, replaced or compacted alone. Knows nothing about tokens' meaning, sampling or time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mm_edge.model.attention import attend
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
+from mm_edge.model.policy import QUERIES, Policy
 from mm_edge.model.schema import SCENE_FACTS
 
-STYLES = 8
+STYLES, BARE = 8, 0
+"""Wordings of a sentence, from 1 on; BARE: the facts alone."""
+WINDOW = 4
+"""A word of a text also carries this many words before it."""
+MATCHING, MATCHING_GAIN = 3, 3.0
+"""Heads of the first layer that begin as matching heads, and how sharply."""
+ROPE_BASE = 20_000.0
+HIDDEN = -1e9
+"""Added to the attention scores of slots that are only filling; minus infinity would make NaN of a row of them."""
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """d: width; conv: channels of the first convolution; answer_length: tokens of the answer block."""
+    """marks: how many of the vocabulary's last words are marks; d: width; policy: width of the action head; conv:
+    channels of the camera's first convolution; the lengths are in tokens."""
 
     vocabulary: int
-    d: int = 128
+    marks: int
+    d: int = 160
     layers: int = 4
     heads: int = 4
+    policy: int = 64
     conv: int = 16
     history_slots: int = 8
     request_length: int = 24
-    answer_length: int = 16
+    answer_length: int = 20
+    log_length: int = 1536
 
+    def __post_init__(self) -> None:
+        if (WINDOW + 1) * self.code_length > self.d:
+            raise ValueError(f"{self.heads} heads leave no room for the codes of {WINDOW + 1} words in {self.d}")
+
+    @property
+    def code_length(self) -> int:
+        """Numbers of a mark's code, and of the part of a head that is not rotated."""
+        return self.d // self.heads // 2
+
+    @property
+    def scene_length(self) -> int:
+        """Slots of the history, the percept and its motion."""
+        return self.history_slots + PERCEPT_TOKENS + 1
+
+    @property
+    def turn_length(self) -> int:
+        """Slots of a turn's own context: the scene, the style and the request."""
+        return self.scene_length + 1 + self.request_length
+
+
+RUNGS: dict[str, dict[str, int]] = {"small": {}, "large": {"d": 288, "layers": 6, "heads": 6, "policy": 128}}
+"""What differs from NetworkConfig's own values."""
 
 KV = tuple[Tensor, Tensor]
-"""Keys and values of one layer, each [B, heads, n, d_head]."""
+"""Keys (rotated to their place) and values of one layer, each [B, heads, n, d_head]."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """Tokens that were read before. layers: one KV each; bias: [B, n], added to the scores.
+
+    B divides the rows of what attends to it: each serves that many consecutive ones.
+    """
+
+    layers: Sequence[KV]
+    bias: Tensor
 
 
 class Block(nn.Module):
-    """Pre-norm attention and a squared-ReLU perceptron (So et al. 2021, Primer)."""
+    """Pre-norm attention with normalised queries and keys (Henry et al. 2020) and rotated places (Su et al. 2021), on
+    half of each head; then a squared-ReLU perceptron (So et al. 2021, Primer)."""
 
     def __init__(self, d: int, heads: int) -> None:
         super().__init__()
@@ -46,16 +97,33 @@ class Block(nn.Module):
         self.norm_attention, self.norm_mlp = nn.LayerNorm(d), nn.LayerNorm(d)
         self.qkv, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
         self.up, self.down = nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
+        self.gain = nn.Parameter(torch.full((heads, 1, 1), 2.0))
+        for last in (self.out, self.down):
+            nn.init.zeros_(last.weight)
 
-    def forward(self, x: Tensor, past: KV | None, mask: Tensor | None) -> tuple[Tensor, KV]:
-        """x: [B, T, d]; mask: added to the scores, broadcast to [B, heads, T, n + T]; returns x and all n + T K, V."""
+    def forward(self, x: Tensor, turn: KV, past: Sequence[tuple[KV, Tensor]], mask: Tensor | None) -> tuple[Tensor, KV]:
+        """x: [B, T, d]; turn: cosine and sine of its places, [T, d_head / 4]; past: keys, values and bias of what came
+        before; mask: added to the scores among x, broadcast to [B, heads, T, T]. Returns x and its own keys, values."""
         q, k, v = self.qkv(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        if past is not None:
-            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
-        attended = (scores if mask is None else scores + mask).softmax(-1) @ v
+        q = rotated(normalised(q), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
+        k = rotated(normalised(k), turn)
+        own = torch.zeros(1, 1, 1, 1) if mask is None else mask
+        attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, own)])
         x = x + self.out(attended.transpose(1, 2).flatten(2))
         return x + self.down(F.relu(self.up(self.norm_mlp(x))).square()), (k, v)
+
+
+def normalised(x: Tensor) -> Tensor:
+    """To a root mean square of 1 along the last axis."""
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6)
+
+
+def rotated(x: Tensor, turn: KV) -> Tensor:
+    """The first half of the last axis, turned pair by pair; turn: cosine and sine [T, d_head / 4]."""
+    cos, sin = (part.to(x.dtype) for part in turn)
+    quarter = cos.shape[-1]
+    a, b, rest = x.split([quarter, quarter, x.shape[-1] - 2 * quarter], -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest], -1)
 
 
 class Motion(nn.Module):
@@ -68,7 +136,7 @@ class Motion(nn.Module):
         self.narrow = nn.Linear(d, 24)
         self.hidden = nn.Linear(24 * (slots + 1), 128)
         self.head = nn.Linear(128, values)
-        self.values = nn.Parameter(torch.randn(values, d) * 0.3)
+        self.values = nn.Parameter(torch.randn(values, d))
 
     def forward(self, history: Tensor, summary: Tensor) -> tuple[Tensor, Tensor]:
         """history [B, m, d], m <= slots, summary [B, d] -> logits [B, values], token [B, 1, d]."""
@@ -79,65 +147,136 @@ class Motion(nn.Module):
 
 
 class Network(nn.Module):
+    codes: Tensor
+    """[marks, d], of root mean square 1 and nothing behind their first numbers."""
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         d = config.d
+        size = config.code_length
         self.encoder = Encoder(d, config.conv)
-        self.words = nn.Embedding(config.vocabulary, d)
+        self.words = nn.Embedding(config.vocabulary - config.marks, d)
+        self.register_buffer(
+            "codes", F.pad(normalised(torch.randn(config.marks, size)) * (d / size) ** 0.5, (0, d - size))
+        )
+        self.before = nn.Linear(WINDOW * d, d, bias=False)
         self.styles = nn.Embedding(STYLES + 1, d)
-        self.history_place = nn.Parameter(torch.randn(config.history_slots, d) * 0.3)
-        self.percept_place = nn.Parameter(torch.randn(PERCEPT_TOKENS + 1, d) * 0.3)
-        self.request_place = nn.Parameter(torch.randn(config.request_length + 1, d) * 0.3)
-        self.answer_place = nn.Parameter(torch.randn(config.answer_length, d) * 0.3)
+        self.answer_styles = nn.Embedding(STYLES + 1, d)
+        self.scene_place = nn.Parameter(torch.randn(config.scene_length, d) * 0.5)
+        self.answer_place = nn.Parameter(torch.randn(config.answer_length, d) * 0.5)
         self.blocks = nn.ModuleList(Block(d, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(d)
-        self.head = nn.Linear(d, config.vocabulary)
+        self.unsaid = nn.Parameter(torch.zeros(config.vocabulary - config.marks))
+        self.copying = nn.Linear(d, 1)
+        self.sureness = nn.Parameter(torch.tensor(1.0))
         self.motion = Motion(d, config.history_slots)
-        nn.init.normal_(self.words.weight, std=0.3)
-        nn.init.normal_(self.styles.weight, std=0.3)
-        with torch.no_grad():
-            self.head.weight.copy_(0.1 * self.words.weight)  # a word is first of all itself
+        self.queries = nn.Parameter(torch.randn(QUERIES, d))
+        self.policy = Policy(d, config.policy, config.policy // 32, config.layers)
+        nn.init.normal_(self.words.weight, std=0.02)
+        begin_matching(self)
 
-    def context(self, history: Tensor, summary: Tensor, percept: Tensor) -> Tensor:
+    def word(self, ids: Tensor) -> Tensor:
+        """ids [...] -> [..., d], each of root mean square 1.
+
+        Marks have codes that never learn: what a network learns about one it has learnt about all of them.
+        """
+        return F.embedding(ids, torch.cat([normalised(self.words.weight), self.codes]))
+
+    def text(self, ids: Tensor) -> Tensor:
+        """ids [B, WINDOW + T], EOS where nothing came before -> [B, T, d]."""
+        words = self.word(ids)
+        length = ids.shape[1] - WINDOW
+        earlier = torch.cat([words[:, back : back + length] for back in range(WINDOW)], -1)
+        return words[:, WINDOW:] + self.before(earlier)
+
+    def scene(self, history: Tensor, summary: Tensor, percept: Tensor) -> Tensor:
         """What is known before anybody asks: history [B, m, d], summary [B, d], percept [B, n, d] -> [B, m + n + 1, d].
 
         The newest summary of the history is at its last place, whatever m is.
         """
-        slots = self.config.history_slots
-        if history.shape[1] > slots:
-            raise ValueError(f"a history of {history.shape[1]} summaries, at most {slots}")
-        remembered = history + self.history_place[slots - history.shape[1] :]
+        missing = self.config.history_slots - history.shape[1]
+        if missing < 0:
+            raise ValueError(f"a history of {history.shape[1]} summaries, at most {self.config.history_slots}")
         _, motion = self.motion(history, summary)
-        return torch.cat([remembered, torch.cat([percept, motion], 1) + self.percept_place], 1)
+        return torch.cat([history, percept, motion], 1) + self.scene_place[missing:]
 
     def request(self, ids: Tensor, style: Tensor) -> Tensor:
-        """ids [B, t], style [B] -> [B, 1 + t, d], which follows the context."""
-        asked = torch.cat([self.styles(style)[:, None], self.words(ids)], 1)
-        return asked + self.request_place[: asked.shape[1]]
+        """ids [B, t], style [B] -> [B, 1 + t, d]."""
+        return torch.cat([self.styles(style)[:, None], self.text(F.pad(ids, (WINDOW, 0)))], 1)
 
-    def prefill(self, x: Tensor, past: list[KV] | None = None, bias: Tensor | None = None) -> list[KV]:
-        """Causal pass over x [B, T, d], which follows the n tokens of `past`; -> keys and values of all n + T tokens.
+    def read(self, x: Tensor, start: Tensor, past: Sequence[Past] = (), bias: Tensor | None = None) -> list[KV]:
+        """Causal pass over x [B, T, d] at the places from `start` on -> its own keys and values.
 
-        bias: [B, 1, 1, n + T], added to the scores; hides what is only filling.
+        start: [1] or a number; bias: [B, T], added to the scores of x itself; hides what is only filling.
         """
-        new, known = x.shape[1], 0 if past is None else past[0][0].shape[2]
-        mask = torch.full((new, known + new), -torch.inf, device=x.device).triu(known + 1)
-        mask = mask if bias is None else torch.maximum(mask + bias, _LOWEST)
-        cache = []
+        return self._run(x, start, past, _causal(x.shape[1], bias))[1]
+
+    def look(self, x: Tensor, start: Tensor, bias: Tensor) -> tuple[list[KV], Tensor, Tensor]:
+        """A scene [B, T, d] and, after it, the queries of the policy -> keys and values of the scene, the states of
+        all of it [layers, B, T + QUERIES, d], and their bias."""
+        whole = torch.cat([x, self.queries.expand(len(x), -1, -1)], 1)
+        bias = F.pad(bias, (0, QUERIES))
+        states, cache = self._run(whole, start, (), _causal(whole.shape[1], bias))
+        length = x.shape[1]
+        return [(k[:, :, :length], v[:, :, :length]) for k, v in cache], torch.stack(states), bias
+
+    def answer(self, ids: Tensor, style: Tensor, start: Tensor, past: Sequence[Past]) -> Tensor:
+        """ids [B, L] in style [B] at the places from `start` on -> logits [B, L, V]."""
+        x = self.word(ids) + self.answer_place[: ids.shape[1]] + self.answer_styles(style)[:, None]
+        states, _ = self._run(x, start, past, None)
+        return self.say(states[-1])
+
+    def say(self, state: Tensor) -> Tensor:
+        """The trunk's last state [B, L, d] -> logits [B, L, V]."""
+        said = self.norm(state)
+        words = F.linear(said, self.words.weight, self.unsaid)
+        marks = F.linear(said, self.codes * self.sureness * self.config.d**-0.5) + self.copying(said)
+        return torch.cat([words, marks], -1)
+
+    def _run(
+        self, x: Tensor, start: Tensor, past: Sequence[Past], mask: Tensor | None
+    ) -> tuple[list[Tensor], list[KV]]:
+        """The state after every layer, and every layer's keys and values."""
+        turn = self._turn(start, x.shape[1])
+        states, cache = [], []
         for index, block in enumerate(self.blocks):
-            x, kv = block(x, None if past is None else past[index], mask)
+            known = [(segment.layers[index], segment.bias[:, None, None]) for segment in past]
+            x, kv = block(x, turn, known, mask)
+            states.append(x)
             cache.append(kv)
-        return cache
+        return states, cache
 
-    def answer(self, ids: Tensor, cache: list[KV], bias: Tensor | None = None) -> Tensor:
-        """ids [B, L] -> logits [B, L, V]. bias: [B, 1, 1, n], added to the scores of the cached context."""
-        x = self.words(ids) + self.answer_place[: ids.shape[1]]
-        mask = None if bias is None else F.pad(bias, (0, ids.shape[1])).expand(-1, -1, ids.shape[1], -1)
-        for block, past in zip(self.blocks, cache, strict=True):
-            x, _ = block(x, past, mask)
-        return self.head(self.norm(x))
+    def _turn(self, start: Tensor, length: int) -> KV:
+        """Cosine and sine of the places [length, d_head / 4]."""
+        quarter = self.config.d // self.config.heads // 4
+        speeds = ROPE_BASE ** -(torch.arange(quarter) / quarter)
+        angles = (start + torch.arange(length))[:, None] * speeds
+        return angles.cos(), angles.sin()
 
 
-_LOWEST = torch.tensor(-1e9)
-"""Instead of minus infinity where a whole row may be hidden: softmax of nothing is NaN."""
+@torch.no_grad()
+def begin_matching(network: Network) -> None:
+    """Let the first layer's first heads begin as what training finds last: a word attends to what followed the same
+    word before (induction heads: Olsson et al. 2022), head h to what stood h + 1 places behind it.
+
+    Codes fill the first numbers of a word; those of the words before it begin side by side behind them.
+    """
+    d, first = network.config.d, cast(Block, network.blocks[0])
+    width, size = d // first.heads, network.config.code_length  # a head's last `size` numbers are not rotated
+    earlier = nn.init.zeros_(network.before.weight).view(d, WINDOW, d)
+    queries, keys, _ = first.qkv.weight.view(3, first.heads, width, d)
+    same = torch.eye(size)
+    for back in range(1, WINDOW + 1):
+        earlier[back * size : (back + 1) * size, WINDOW - back, :size] = same
+    for head in range(min(MATCHING, first.heads)):
+        queries[head], keys[head] = 0.0, 0.0
+        queries[head, width - size :, :size] = same
+        keys[head, width - size :, (head + 1) * size : (head + 2) * size] = same
+        first.gain[head] = MATCHING_GAIN
+
+
+def _causal(length: int, bias: Tensor | None) -> Tensor:
+    """What is added to the scores of a text among itself; bias: [B, length], of its filling."""
+    mask = torch.full((length, length), HIDDEN).triu(1)
+    return mask if bias is None else torch.maximum(mask + bias[:, None, None], torch.tensor(HIDDEN))

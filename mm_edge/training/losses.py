@@ -14,17 +14,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.encoders import Encoded
-from mm_edge.model.network import KV, Network
+from mm_edge.model.network import BARE, HIDDEN, Network, Past
+from mm_edge.model.policy import Policy
 from mm_edge.model.tokenizer import EOS, MASK
-from mm_edge.training.batches import IGNORE, Batch
+from mm_edge.training.batches import IGNORE, Batch, Recall, Turns
 
 ALL_MASKED = 0.4
 """Share of the answers that are masked entirely: few-pass decoding begins there."""
+TOPIC_GIVEN = 0.5
+"""Share of the sentences whose topic is not masked: the passes after the first know it, as bare answers do."""
 FILLING = 0.1
 """Weight of the tokens after a sentence's end."""
-TYPICAL_LENGTH = 8
-"""Tokens of a sentence; it only scales the loss."""
-WEIGHTS = {"answer": 1.0, "facts": 1.0, "gap": 1.0, "motion": 1.0}
+WEIGHTS = {"answer": 1.0, "facts": 1.0, "gap": 1.0, "motion": 1.0, "action": 1.0, "bare": 1.0, "recall": 1.0}
+MEAN_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,18 @@ class Losses:
     parts: dict[str, float]
 
 
-def losses(network: Network, batch: Batch, generator: torch.Generator) -> Losses:
-    """A batch without turns trains what looks, and leaves out "answer"."""
+def losses(network: Network, batch: Batch | None, recall: Recall | None, generator: torch.Generator) -> Losses:
+    """Either may be missing; a batch without turns trains what looks, and leaves out the others."""
+    parts = {} if batch is None else _batch_losses(network, batch, generator)
+    if recall is not None:
+        log = _log(network, recall.log, recall.log_bias)
+        start = torch.tensor([float(recall.log_bias.shape[1])])
+        parts["recall"] = _answer_loss(network, recall.turns, log, None, start, generator)
+    total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
+    return Losses(total, {name: float(parts[name].detach()) if name in parts else nan for name in WEIGHTS})
+
+
+def _batch_losses(network: Network, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
     encoded = network.encoder(batch.observations)
     history, hidden = remembered(network, encoded, batch)
     motion, _ = network.motion(history, encoded.summary)
@@ -43,29 +55,63 @@ def losses(network: Network, batch: Batch, generator: torch.Generator) -> Losses
         "gap": _gap_loss(encoded.gap, batch.gap),
         "motion": _class_loss(motion, batch.motion),
     }
-    if len(batch.turn_of):
-        context = network.prefill(network.context(history, encoded.summary, encoded.tokens), bias=_bias(hidden))
-        parts["answer"] = _answer_loss(network, context, hidden, batch, generator)
-    total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
-    return Losses(total, {name: float(parts[name].detach()) if name in parts else nan for name in WEIGHTS})
+    if len(batch.turns.of):
+        scene = network.scene(history, encoded.summary, encoded.tokens)
+        start = torch.tensor([float(batch.log_bias.shape[1])])
+        seen, states, bias = network.look(scene, start, _bias(hidden))
+        parts["action"] = action_loss(network.policy, batch.actions, states, bias, generator)
+        context = _log(network, batch.log, batch.log_bias), Past(seen, _bias(hidden)), start, generator
+        parts["answer"] = _answer_loss(network, batch.turns, *context)
+        parts["bare"] = _answer_loss(network, batch.bare, *context)
+    return parts
+
+
+def _log(network: Network, ids: Tensor, bias: Tensor) -> Past:
+    return Past(network.read(network.text(ids), torch.zeros(1), bias=bias), bias)
+
+
+def action_loss(policy: Policy, target: Tensor, states: Tensor, bias: Tensor, generator: torch.Generator) -> Tensor:
+    """Flow matching, and the squared error of the chunk's mean: with eight steps that is all that is left of VLANeXt's
+    loss over low frequencies (Wu et al. 2026, section 4.3). target: [N, STEPS, 2], NaN where unknown."""
+    known = ~target.flatten(1).isnan().any(1)
+    if not known.any():
+        return torch.stack([p.sum() for p in policy.parameters()]).sum() * 0  # every process has the same gradients
+    clean = target[known]
+    sigma = torch.rand(len(clean), generator=generator)
+    noise = torch.randn(clean.shape, generator=generator)
+    noisy = torch.lerp(clean, noise, sigma[:, None, None])
+    velocity = policy(noisy, sigma, states[:, known], bias[known]).float()
+    off = noisy - sigma[:, None, None] * velocity - clean
+    return (velocity - (noise - clean)).square().mean() + MEAN_WEIGHT * off.mean(1).square().mean()
 
 
 def _answer_loss(
-    network: Network, context: list[KV], hidden: Tensor, batch: Batch, generator: torch.Generator
+    network: Network,
+    turns: Turns,
+    log: Past,
+    scene: Past | None,
+    start: Tensor,
+    generator: torch.Generator,
 ) -> Tensor:
-    """context: of every observation; `hidden` [N, n] of it."""
-    past = [(k[batch.turn_of], v[batch.turn_of]) for k, v in context]
-    bias = _bias(torch.cat([hidden[batch.turn_of], F.pad(batch.hidden, (1, 0))], 1))
-    cache = network.prefill(network.request(batch.request, batch.style), past, bias)
-    masked, weight = mask_some(batch.answer, generator)
-    logits = network.answer(torch.where(masked, MASK, batch.answer), cache, bias)
-    each = F.cross_entropy(logits.flatten(0, 1), batch.answer.flatten(), reduction="none").view_as(batch.answer)
-    weight = weight * torch.where(filling(batch.answer), FILLING, 1.0)
-    return (each * masked * weight).sum(1).mean() / TYPICAL_LENGTH
+    """scene: of every observation; start: of the scene."""
+    past = [log]
+    if scene is not None:
+        past.append(Past([(k[turns.of], v[turns.of]) for k, v in scene.layers], scene.bias[turns.of]))
+    bias = _bias(F.pad(turns.hidden, (1, 0)))
+    request = network.request(turns.request, turns.style)
+    past.append(Past(network.read(request, start + network.config.scene_length, past, bias), bias))
+    masked, weight = mask_some(turns.answer, generator)
+    given = (turns.style == BARE) | (torch.rand(len(turns.style), generator=generator) < TOPIC_GIVEN)
+    masked[:, 0] &= ~given
+    ids = torch.where(masked, MASK, turns.answer)
+    logits = network.answer(ids, turns.style, start + network.config.turn_length, past)
+    each = F.cross_entropy(logits.flatten(0, 1), turns.answer.flatten(), reduction="none").view_as(turns.answer)
+    weight = weight * torch.where(filling(turns.answer), FILLING, 1.0)
+    return (each * masked * weight).sum() / (turns.answer != EOS).sum()
 
 
 def remembered(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The summaries [N, slots, d] before every observation, zero where there are none, and what of its context is
+    """The summaries [N, slots, d] before every observation, zero where there are none, and what of its scene is
     hidden [N, n] for that reason."""
     slots = network.config.history_slots
     ages = torch.arange(slots, 0, -1)
@@ -76,8 +122,8 @@ def remembered(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor
 
 
 def _bias(hidden: Tensor) -> Tensor:
-    """hidden: bool [B, n] -> [B, 1, 1, n], to be added to attention scores."""
-    return torch.zeros(hidden.shape).masked_fill(hidden, -1e9)[:, None, None]
+    """hidden: bool [B, n] -> what is added to attention scores."""
+    return torch.zeros(hidden.shape).masked_fill(hidden, HIDDEN)
 
 
 def filling(answer: Tensor) -> Tensor:

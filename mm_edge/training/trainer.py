@@ -22,15 +22,18 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from mm_edge.model.checkpoint import load, save
-from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.model.events import EVENTS
+from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import LETTERS, SPECIAL, Tokenizer
-from mm_edge.training.batches import BatchShape, batch
+from mm_edge.training.batches import BatchShape, batch, recall
 from mm_edge.training.losses import losses
 from mm_edge.training.recipe import Recipe
 from mm_edge.world.crowd import crowd
-from mm_edge.world.grammar import WORDS, sentences, vocabulary
+from mm_edge.world.grammar import TEMPLATES, sentences, vocabulary
 from mm_edge.world.questions import ASKED
+from mm_edge.world.recall import HISTORY
+from mm_edge.world.template import WORDS
 
 CLIP_NORM = 1.0
 OFTEN = 5
@@ -39,7 +42,10 @@ OFTEN = 5
 
 def new_tokenizer() -> Tokenizer:
     """All words of the answers, of the drives' questions, and those that the crowd's requests hold often."""
-    asked = {word for wordings in ASKED.values() for wording in wordings for word in wording.split()}
+    wordings = [wording for wordings in (ASKED | HISTORY).values() for wording in wordings]
+    stated = [value for template in TEMPLATES for value in template.facts.values()]
+    stated += [value for values in FACTS.values() for value in values] + [*WORDS.values(), *EVENTS]
+    asked = {word for text in (*wordings, *stated) for word in re.findall(r"[\w']+", text)}
     requests = (text for texts in crowd("train").values() for text in texts)
     often = Counter(word for text in requests for word in re.findall(r"[\w']+", text.lower()))
     heard = asked | {word for word, count in often.items() if count >= OFTEN}
@@ -54,7 +60,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.process = recipe, process
         self.tokenizer = new_tokenizer()
-        self.config = NetworkConfig(len(self.tokenizer))
+        self.config = NetworkConfig(len(self.tokenizer), len(self.tokenizer.marks), **RUNGS[recipe.rung])
         self.network = Network(self.config)
         name_values(self.network, self.tokenizer)
         if recipe.begin is not None:
@@ -82,11 +88,20 @@ class Trainer:
     def _update(self, step: int) -> dict[str, float]:
         recipe = self.recipe
         first = recipe.first_seed(step, self.process)
-        turns = recipe.turns if step >= recipe.look_steps else 0
-        data = batch(first, BatchShape(drives=recipe.drives, turns=turns), self.config, self.tokenizer)
+        looks, log = step < recipe.look_steps, recipe.log_length(step)
+        logs = None if looks else recall(first, recipe.recall, log, self.tokenizer)
+        drives = None
+        if looks or step >= recipe.look_steps + recipe.recall_steps:
+            shape = BatchShape(
+                drives=recipe.drives,
+                turns=0 if looks else recipe.turns,
+                bare=recipe.bare,
+                log=min(log, recipe.drive_log),
+            )
+            drives = batch(first, shape, self.config, self.tokenizer)
         self.masks.manual_seed(first + recipe.seed * 1_000_003)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            loss = losses(self.network, data, self.masks)
+            loss = losses(self.network, drives, logs, self.masks)
         self.network.zero_grad(set_to_none=True)
         loss.total.backward()
         _share_gradients(self.network)
@@ -131,16 +146,22 @@ class Trainer:
 
 @torch.no_grad()
 def begin_with(network: Network, tokenizer: Tokenizer, path: Path) -> None:
-    """Take over the weights of a file; words that it does not know keep what they have. Raises CheckpointError."""
+    """Take over from a file what has the same name and shape here; words, where they are as wide, one by one.
+
+    Another rung's eyes and ears are taken over in this way. Raises CheckpointError.
+    """
     other, other_tokenizer = load(path)
+    weights, found = network.state_dict(), other.state_dict()
     known = [(tokenizer.id(word), other_tokenizer.id(word)) for word in (*tokenizer.heard, *tokenizer.spoken)]
-    pairs = [(ours, theirs) for ours, theirs in known if ours is not None and theirs is not None]
+    marks = set(tokenizer.marks)
+    pairs = [(ours, theirs) for ours, theirs in known if ours not in {None, *marks} and theirs is not None]
     pairs += [(index, index) for index in range(len(SPECIAL) + len(LETTERS))]
     ours, theirs = (torch.tensor(side) for side in zip(*pairs, strict=True))
-    weights, found = network.state_dict(), other.state_dict()
-    for name in ("words.weight", "head.weight", "head.bias"):
-        weights[name][ours] = found.pop(name)[theirs]
-    network.load_state_dict(weights | found)
+    for name in ("words.weight", "unsaid"):
+        if weights[name].shape[1:] == found[name].shape[1:]:
+            weights[name][ours] = found[name][theirs]
+    same = {name: tensor for name, tensor in found.items() if weights[name].shape == tensor.shape}
+    network.load_state_dict(weights | {name: t for name, t in same.items() if name not in ("words.weight", "unsaid")})
 
 
 @torch.no_grad()
@@ -152,7 +173,7 @@ def name_values(network: Network, tokenizer: Tokenizer) -> None:
         for value, embedding in zip(values, embeddings, strict=True):
             ids = [tokenizer.id(word) for word in WORDS.get((name, value), value).split()]
             if None not in ids:
-                embedding.copy_(network.words.weight[ids].sum(0) / len(ids) ** 0.5)
+                embedding.copy_(normalised(network.words.weight[ids].sum(0)))
 
 
 def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
@@ -162,13 +183,14 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
     and the camera's convolutions learn several times faster.
     """
     camera = network.encoder.camera
-    hidden = [*camera[1:].parameters(), *network.encoder.flat.parameters(), *network.blocks.parameters()]
+    parts = (*list(camera)[1:], network.encoder.flat, network.before, network.blocks)
+    hidden = [parameter for part in parts for parameter in part.parameters()]
     matrices = [p for p in hidden if p.ndim == 2]
     inside = {id(p) for p in matrices}
     others = [p for p in network.parameters() if id(p) not in inside]
     groups = [
-        {"params": [p for p in others if p.ndim > 1], "weight_decay": recipe.decay},
-        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in others if p.ndim == 2], "weight_decay": recipe.decay},
+        {"params": [p for p in others if p.ndim != 2], "weight_decay": 0.0},
     ]
     made: list[Optimizer] = [
         torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98)),
@@ -216,7 +238,7 @@ class _Log:
         self._file = path.open("a" if step else "w", newline="")
         self._writer = csv.writer(self._file)
         self._began_s = time.monotonic()
-        self._progress = Progress(*Progress.get_default_columns(), TextColumn("facts {task.fields[loss]:.3f}"))
+        self._progress = Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}"))
         self._progress.start()
         self._task = self._progress.add_task("training", total=steps, completed=step, loss=math.nan)
 
@@ -226,7 +248,8 @@ class _Log:
         seconds = time.monotonic() - self._began_s
         self._writer.writerow([step, f"{seconds:.1f}", *(f"{value:.4f}" for value in parts.values())])
         self._file.flush()
-        self._progress.update(self._task, completed=step, loss=parts["facts"])
+        total = sum(value for value in parts.values() if not math.isnan(value))
+        self._progress.update(self._task, completed=step, loss=total)
 
     def close(self) -> None:
         self._progress.stop()

@@ -5,12 +5,15 @@ Knows nothing about how answers are worded or who gives them.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import UNHEARD, UNSEEN, facts_of, parse
+from mm_edge.world.grammar import facts_of, parse
+from mm_edge.world.template import UNHEARD, UNSEEN
 
 WATCH = "watch"
 """The family of turns that nobody asked for: its text is empty."""
@@ -135,7 +138,7 @@ def ask(drive: Drive, t_s: float, rng: np.random.Generator, family: str = "") ->
     if family == WATCH:
         alert = drive.alert(t_s)
         return Question(family, "", "silent" if alert == "none" else f"alert:{alert}", {})
-    return Question(family, _worded(rng, family), family, answer(drive, t_s, family))
+    return Question(family, worded(rng, ASKED[family], _ENDINGS), family, answer(drive, t_s, family))
 
 
 def answer(drive: Drive, t_s: float, family: str) -> dict[str, str]:
@@ -169,6 +172,16 @@ def right(sentence: str, question: Question) -> bool:
     return parse(sentence) == facts_of(question.topic, question.facts)
 
 
+def worded(rng: np.random.Generator, wordings: Sequence[str], endings: Sequence[str]) -> str:
+    """One of the wordings as somebody types it. A letter may be missing, though never in or beside a "{slot}"."""
+    text = str(rng.choice(_OPENINGS)) + str(rng.choice(wordings)) + str(rng.choice(endings))
+    if rng.random() < 0.06 and len(text) > 8:
+        place = int(rng.integers(1, len(text) - 1))
+        if not any(slot.start() - 1 <= place <= slot.end() for slot in re.finditer(r"\{\w+\}", text)):
+            text = text[:place] + text[place + 1 :]
+    return text
+
+
 def _visible(truth: dict[str, str], family: str) -> dict[str, str]:
     if family == "lead" and truth["lead"] != "none":
         return {"lead": truth["lead"], "lead_distance": truth["lead_distance"]}
@@ -181,11 +194,3 @@ def _visible(truth: dict[str, str], family: str) -> dict[str, str]:
     if truth["light"] != "none":
         return {"ahead": f"{truth['light']} light"}
     return {"ahead": "nothing" if truth["lead"] == "none" else truth["lead"]}
-
-
-def _worded(rng: np.random.Generator, family: str) -> str:
-    text = str(rng.choice(_OPENINGS)) + str(rng.choice(ASKED[family])) + str(rng.choice(_ENDINGS))
-    if rng.random() < 0.06 and len(text) > 8:
-        place = int(rng.integers(1, len(text) - 1))
-        text = text[:place] + text[place + 1 :]
-    return text

@@ -12,12 +12,12 @@ from torch import Tensor
 from mm_edge.model.checkpoint import CheckpointError, load, save
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import MEL_BANDS, MEL_FRAMES, STATE_SIZE, features
-from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.model.network import HIDDEN, KV, WINDOW, Network, NetworkConfig, Past
 from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.schema import BY_CAMERA
 from mm_edge.model.tokenizer import MASK, Tokenizer
 
-SMALL = NetworkConfig(vocabulary=60, d=32, layers=2, heads=2, conv=4, history_slots=4)
+SMALL = NetworkConfig(vocabulary=60, marks=10, d=32, layers=2, heads=4, conv=4, history_slots=4)
 
 
 @pytest.fixture
@@ -32,11 +32,33 @@ def observation(**values: object) -> Observation:
     return Observation(0, **({"image": picture, "audio": rng.normal(size=16_000).astype(np.float32)} | values))  # type: ignore[arg-type]
 
 
-def context(network: Network, slots: int = 4) -> Tensor:
+ZERO = torch.zeros(1)
+START = torch.tensor([7.0])
+STYLE = torch.ones(1, dtype=torch.long)
+
+
+def turn(network: Network, slots: int = 4) -> Tensor:
+    """A scene and, after it, a request."""
     encoded = network.encoder(features([observation()]))
     history = torch.randn(1, slots, SMALL.d)
     asked = network.request(torch.tensor([[40, 41, 42]]), torch.tensor([1]))
-    return torch.cat([network.context(history, encoded.summary, encoded.tokens), asked], 1)
+    return torch.cat([network.scene(history, encoded.summary, encoded.tokens), asked], 1)
+
+
+def log(words: int = 12) -> Tensor:
+    return torch.randint(3, 60, (1, WINDOW + words), generator=torch.Generator().manual_seed(1))
+
+
+def past(cache: list[KV], hidden: int = 0) -> Past:
+    """All of it but the first `hidden` slots."""
+    bias = torch.zeros(1, cache[0][0].shape[2])
+    bias[:, :hidden] = HIDDEN
+    return Past(cache, bias)
+
+
+def close(some: list[KV], others: list[KV]) -> bool:
+    pairs = [pair for one, other in zip(some, others, strict=True) for pair in zip(one, other, strict=True)]
+    return all(torch.allclose(one, other, atol=1e-5) for one, other in pairs)
 
 
 def masked() -> Tensor:
@@ -49,36 +71,71 @@ def test_shapes(network: Network) -> None:
     assert {name: tuple(logits.shape) for name, logits in encoded.facts.items()} == {
         name: (2, len(values)) for name, values in SEEN_FACTS.items()
     }
-    assert network.answer(masked(), network.prefill(context(network))).shape == (1, SMALL.answer_length, 60)
+    logits = network.answer(masked(), STYLE, START, [past(network.read(turn(network), ZERO))])
+    assert logits.shape == (1, SMALL.answer_length, 60)
 
 
 def test_reading_in_two_parts_is_reading_at_once(network: Network) -> None:
-    whole = context(network)
-    at_once = network.prefill(whole)
-    in_parts = network.prefill(whole[:, 20:], network.prefill(whole[:, :20]))
-    for one, two in zip(at_once, in_parts, strict=True):
-        assert torch.allclose(one[0], two[0], atol=1e-5)
-        assert torch.allclose(one[1], two[1], atol=1e-5)
+    whole = network.text(log())
+    at_once = network.read(whole, ZERO)
+    first = network.read(whole[:, :5], ZERO)
+    second = network.read(whole[:, 5:], torch.tensor([5.0]), [past(first)])
+    joined = [(torch.cat([a, c], 2), torch.cat([b, d], 2)) for (a, b), (c, d) in zip(first, second, strict=True)]
+    assert close(at_once, joined)
+
+
+def test_a_text_read_in_windows_is_the_text_read_at_once(network: Network) -> None:
+    ids = log()
+    assert torch.allclose(network.text(ids)[:, 5:], network.text(ids[:, 5:]), atol=1e-6)
+
+
+def test_prefill_and_answer_equal_one_full_pass(network: Network) -> None:
+    """The answer block is the end of one sequence under the mask of the whole."""
+    context, ids = turn(network), masked()
+    n = context.shape[1]
+    answer = network.word(ids) + network.answer_place + network.answer_styles(STYLE)[:, None]
+    mask = torch.full((n + ids.shape[1], n + ids.shape[1]), HIDDEN).triu(1)
+    mask[n:] = 0.0
+    states, _ = network._run(torch.cat([context, answer], 1), ZERO, [], mask)
+    logits = network.say(states[-1][:, n:])
+    cached = network.answer(ids, STYLE, torch.tensor([float(n)]), [past(network.read(context, ZERO))])
+    assert torch.allclose(cached, logits, atol=1e-5)
 
 
 def test_the_context_does_not_see_what_follows(network: Network) -> None:
-    whole = context(network)
+    whole = turn(network)
     changed = whole.clone()
     changed[:, -1] += 1.0
-    for (k, _), (other, _) in zip(network.prefill(whole), network.prefill(changed), strict=True):
+    for (k, _), (other, _) in zip(network.read(whole, ZERO), network.read(changed, ZERO), strict=True):
         assert torch.equal(k[:, :, :-1], other[:, :, :-1])
 
 
-def test_a_bias_of_zero_is_no_bias_and_one_of_minus_infinity_hides(network: Network) -> None:
-    whole = context(network)
-    cache = network.prefill(whole)
-    length = whole.shape[1]
-    plain = network.answer(masked(), cache)
-    assert torch.allclose(plain, network.answer(masked(), cache, torch.zeros(1, 1, 1, length)), atol=1e-6)
-    hidden = torch.zeros(1, 1, 1, length)
-    hidden[..., -1] = -1e9
-    shorter = [(k[:, :, :-1], v[:, :, :-1]) for k, v in cache]
-    assert torch.allclose(network.answer(masked(), cache, hidden), network.answer(masked(), shorter), atol=1e-5)
+def test_only_distances_count_not_places(network: Network) -> None:
+    early = network.answer(masked(), STYLE, START, [past(network.read(network.text(log()), ZERO))])
+    late = network.answer(masked(), STYLE, START + 100, [past(network.read(network.text(log()), ZERO + 100))])
+    assert torch.allclose(early, late, atol=1e-4)
+
+
+def test_a_hidden_slot_is_no_slot(network: Network) -> None:
+    cache = network.read(turn(network), ZERO)
+    shorter = [(k[:, :, 1:], v[:, :, 1:]) for k, v in cache]
+    without = network.answer(masked(), STYLE, START, [past(shorter)])
+    assert torch.allclose(network.answer(masked(), STYLE, START, [past(cache, hidden=1)]), without, atol=1e-5)
+
+
+def test_one_past_in_two_parts_is_the_same_past(network: Network) -> None:
+    cache = network.read(turn(network), ZERO)
+    halves = [[(k[:, :, part], v[:, :, part]) for k, v in cache] for part in (slice(9), slice(9, None))]
+    whole = network.answer(masked(), STYLE, START, [past(cache)])
+    assert torch.allclose(whole, network.answer(masked(), STYLE, START, [past(half) for half in halves]), atol=1e-5)
+
+
+def test_one_past_serves_several_rows(network: Network) -> None:
+    cache, ids = network.read(turn(network), ZERO), masked()
+    ids[0, 0] = 5
+    both = network.answer(torch.cat([ids, masked()]), STYLE.expand(2), START, [past(cache)])
+    assert torch.allclose(both[:1], network.answer(ids, STYLE, START, [past(cache)]), atol=1e-5)
+    assert torch.allclose(both[1:], network.answer(masked(), STYLE, START, [past(cache)]), atol=1e-5)
 
 
 def test_a_lost_camera_says_nothing_about_the_scene(network: Network) -> None:
@@ -90,7 +147,7 @@ def test_a_lost_camera_says_nothing_about_the_scene(network: Network) -> None:
 
 def test_too_long_a_history_is_refused(network: Network) -> None:
     with pytest.raises(ValueError, match="at most 4"):
-        context(network, slots=5)
+        turn(network, slots=5)
 
 
 @pytest.mark.parametrize(
@@ -115,14 +172,17 @@ def test_weights_come_back(network: Network, tmp_path: Path) -> None:
     save(tmp_path / "w.safetensors", network.state_dict(), SMALL, Tokenizer(words))
     again, tokenizer = load(tmp_path / "w.safetensors")
     assert tokenizer.spoken == tuple(words)
-    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in network.state_dict().items())
+    assert all(torch.allclose(t, again.state_dict()[name], atol=1e-2) for name, t in network.state_dict().items())
+    save(tmp_path / "again.safetensors", again.state_dict(), SMALL, tokenizer)
+    thrice, _ = load(tmp_path / "again.safetensors")
+    assert all(torch.equal(t, thrice.state_dict()[name]) for name, t in again.state_dict().items())
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "foreign", "renamed"])
 def test_weights_that_cannot_be_used_are_named(network: Network, tmp_path: Path, damage: str) -> None:
     path, weights = tmp_path / "w.safetensors", network.state_dict()
     if damage == "renamed":
-        weights["other"] = weights.pop("head.bias")
+        weights["other"] = weights.pop("unsaid")
     if damage != "missing":
         save(path, weights, SMALL, Tokenizer(["a"]))
     if damage == "cut":

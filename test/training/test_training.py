@@ -12,12 +12,12 @@ import torch
 from mm_edge.model.encoders import SEEN_FACTS
 from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.model.tokenizer import EOS, Tokenizer
-from mm_edge.training.batches import IGNORE, Batch, BatchShape, batch
+from mm_edge.training.batches import IGNORE, Batch, BatchShape, batch, recall
 from mm_edge.training.losses import filling, losses, mask_some, remembered
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
 from mm_edge.training.trainer import Trainer, new_tokenizer, progress_factor
 
-SHAPE = BatchShape(drives=2, moments=5, turns=6)
+SHAPE = BatchShape(drives=2, moments=5, turns=6, bare=3, log=64)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def config(tokenizer: Tokenizer) -> NetworkConfig:
-    return NetworkConfig(len(tokenizer), d=32, layers=2, heads=2, conv=4)
+    return NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=4, conv=4)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,8 @@ def data(tokenizer: Tokenizer, config: NetworkConfig) -> Batch:
 def test_a_batch_follows_from_its_seed(data: Batch, tokenizer: Tokenizer, config: NetworkConfig) -> None:
     again = batch(17, SHAPE, config, tokenizer)
     assert torch.equal(data.observations.image, again.observations.image)
-    assert torch.equal(data.answer, again.answer)
+    assert torch.equal(data.turns.answer, again.turns.answer)
+    assert torch.equal(data.log, again.log)
 
 
 def test_targets_are_within_their_facts(data: Batch) -> None:
@@ -53,6 +54,13 @@ def test_nothing_of_another_drive_is_remembered(data: Batch, config: NetworkConf
     assert data.recalled[first_of_second] == 0
     assert hidden[first_of_second, : config.history_slots].all()
     assert (history[first_of_second] == 0).all()
+
+
+def test_logs_alone_teach_the_trunk_alone(tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    network = Network(config)
+    losses(network, None, recall(5, 128, 64, tokenizer), torch.Generator()).total.backward()
+    assert network.before.weight.grad is not None
+    assert all(parameter.grad is None for parameter in network.encoder.parameters())
 
 
 def test_masks_and_their_weights() -> None:
@@ -75,22 +83,32 @@ def test_a_batch_that_knows_nothing_gives_no_nan(data: Batch, config: NetworkCon
         gap=torch.full_like(data.gap, torch.nan),
         motion=nothing,
     )
-    found = losses(Network(config), blind, torch.Generator())
+    found = losses(Network(config), blind, None, torch.Generator())
     found.total.backward()
     assert torch.isfinite(found.total)
 
 
 def test_without_turns_only_what_looks_learns(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     network = Network(config)
-    found = losses(network, batch(3, replace(SHAPE, turns=0), config, tokenizer), torch.Generator())
+    found = losses(network, batch(3, replace(SHAPE, turns=0), config, tokenizer), None, torch.Generator())
     found.total.backward()
     assert found.parts["answer"] != found.parts["answer"]
-    assert network.head.weight.grad is None
+    assert network.before.weight.grad is None
     assert network.encoder.heads["light"].weight.grad is not None  # type: ignore[union-attr]
 
 
 def recipe(out: Path, **fields: int) -> Recipe:
-    return Recipe(out=out, processes=1, drives=1, turns=4, bfloat16=False, **({"look_steps": 1, "warmup": 2} | fields))
+    small = {
+        "drives": 1,
+        "turns": 4,
+        "bare": 2,
+        "log": 64,
+        "recall": 64,
+        "look_steps": 1,
+        "recall_steps": 1,
+        "warmup": 2,
+    }
+    return Recipe(out=out, processes=1, bfloat16=False, **(small | fields))
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -62,16 +62,16 @@ class GraphEngine:
     ) -> Context:
         seen, missing = self._seen(history, percept)
         ids = self.tokenizer.request(text, self._config.request_length)
+        end = self._config.scene_length + self._config.request_length
         unasked = self._config.request_length - len(ids)
         known = log or self._no_log()
         bias = torch.zeros(self._config.turn_length)
         bias[:missing] = HIDDEN
-        bias[len(bias) - unasked :] = HIDDEN
+        bias[end - unasked : end] = HIDDEN
         k, v = self.runner.run(
             "prefill",
             *seen,
             torch.tensor([ids + [EOS] * unasked]),
-            torch.tensor([style]),
             _number(known.logical_length),
             bias[None],
             *_batched(known.k, known.v, known.bias),

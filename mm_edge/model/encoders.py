@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mm_edge.model.features import MEL_BANDS, STATE_SIZE, Features
+from mm_edge.model.policy import STEPS
 from mm_edge.model.schema import BY_CAMERA, BY_MICROPHONE, FACTS
 
 SEEN_FACTS = {name: values for name, values in FACTS.items() if name != "lead_motion"}
@@ -27,13 +28,14 @@ PERCEPT_TOKENS = len(SEEN_FACTS) + IMAGE_TOKENS + STATE_TOKENS + SOUND_TOKENS
 @dataclass(frozen=True)
 class Encoded:
     """tokens: [B, PERCEPT_TOKENS, d]; summary: [B, d]; pooled: [B, p]; facts: name -> logits [B, values]; gap: [B],
-    log of the lead vehicle's distance in metres."""
+    log of the lead vehicle's distance in metres; course: [B, STEPS, 2] a first guess of the actions of the policy."""
 
     tokens: Tensor
     summary: Tensor
     pooled: Tensor
     facts: dict[str, Tensor]
     gap: Tensor
+    course: Tensor
 
 
 class Conv(nn.Module):
@@ -65,9 +67,10 @@ class Encoder(nn.Module):
             nn.Conv1d(MEL_BANDS, 64, 5, 2, 2), nn.GELU(), nn.Conv1d(64, 64, 5, 2, 2), nn.GELU()
         )  # [B, 64, 16]
         self.sound_out = nn.Linear(128, 64)
-        whole = 256 + 128 + 64
+        whole = 256 + 8 * c + 128 + 64
         self.heads = nn.ModuleDict({name: nn.Linear(whole, len(values)) for name, values in SEEN_FACTS.items()})
         self.gap = nn.Linear(256, 1)
+        self.course = nn.Linear(whole, STEPS * 2)
         self.values = nn.ParameterDict(
             {name: nn.Parameter(torch.randn(len(values), d)) for name, values in SEEN_FACTS.items()}
         )
@@ -87,7 +90,7 @@ class Encoder(nn.Module):
         state = self.state(inputs.state)
         sound = self.sound(inputs.sound)
         sound = F.gelu(self.sound_out(torch.cat([sound.mean(-1), sound.amax(-1)], -1))) * inputs.has_sound
-        whole = torch.cat([flat, state, sound], -1)
+        whole = torch.cat([flat, seen.amax((-2, -1)), state, sound], -1)  # what is seen somewhere, wherever it is
         facts = {name: head(whole) for name, head in self.heads.items()}
         gap = self.gap(flat)[:, 0]
         return Encoded(
@@ -96,6 +99,7 @@ class Encoder(nn.Module):
             pooled=seen.mean((-2, -1)),
             facts=facts,
             gap=gap,
+            course=self.course(whole).unflatten(-1, (STEPS, 2)),
         )
 
     def _tokens(self, inputs: Features, seen: Tensor, state: Tensor, sound: Tensor, facts: dict[str, Tensor]) -> Tensor:

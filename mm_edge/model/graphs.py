@@ -2,7 +2,7 @@
 
     encode   what the sensors show now            -> tokens, summary, pooled, facts
     read     the next CHUNK words of the log      -> their keys and values
-    prefill  history, percept and request         -> keys and values of the turn's own context
+    prefill  history, percept and request         -> keys and values of the turn's own context, with its claims
     decode   an answer block against everything   -> logits
     look     history and percept                  -> the trunk's states, layer by layer
     steer    noisy actions and the states         -> their velocity
@@ -13,6 +13,7 @@ the place of a graph's first token. Knows nothing about who runs them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -74,7 +75,6 @@ class Prefill(nn.Module):
         summary: Tensor,
         percept: Tensor,
         request: Tensor,
-        style: Tensor,
         start: Tensor,
         bias: Tensor,
         log_k: Tensor,
@@ -85,8 +85,10 @@ class Prefill(nn.Module):
         network, n = self.network, self.network.config.scene_length
         scene = network.read(network.scene(history, summary, percept), start, bias=bias[:, :n])
         past = [_past(log_k, log_v, log_bias), Past(scene, bias[:, :n])]
-        asked = network.read(network.request(request, style), start + n, past, bias[:, n:])
-        return tuple(torch.cat(parts, 3) for parts in zip(_stacked(scene), _stacked(asked), strict=True))
+        asked, claims = network.claim(request, start + n, past, bias[:, n : n + request.shape[1]])
+        told = network.state(network.meant(claims), start + n, [*past, asked])
+        parts = (_stacked(scene), _stacked(asked.layers), _stacked(told.layers))
+        return tuple(torch.cat(part, 3) for part in zip(*parts, strict=True))
 
 
 class Decode(nn.Module):
@@ -124,7 +126,7 @@ def _past(k: Tensor, v: Tensor, bias: Tensor) -> Past:
     return Past([*zip(k.unbind(0), v.unbind(0), strict=True)], bias)
 
 
-def _stacked(cache: list[KV]) -> tuple[Tensor, Tensor]:
+def _stacked(cache: Sequence[KV]) -> tuple[Tensor, Tensor]:
     return torch.stack([k for k, _ in cache]), torch.stack([v for _, v in cache])
 
 
@@ -145,10 +147,7 @@ def graphs(network: Network) -> dict[str, Graph]:
         "summary": torch.zeros(1, config.d),
         "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
     }
-    asked = {
-        "request": torch.zeros(1, config.request_length, dtype=torch.long),
-        "style": torch.ones(1, dtype=torch.long),
-    }
+    asked = {"request": torch.zeros(1, config.request_length, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
     answer = {
         "ids": torch.zeros(1, config.answer_length, dtype=torch.long),

@@ -1,9 +1,11 @@
 """The unified network: encoders, one transformer trunk, a head over words, and a policy.
 
-A context has three parts, each causal in itself: the log of the drive so far, the scene (recent history, percept,
-motion) and the request, which sees both others. An answer block is bidirectional and sees all of them through cached
-keys and values (block diffusion: Arriola et al. 2025, section 3). The log and the scene do not see each other, so that
-either can be kept, replaced or compacted alone. Knows nothing about tokens' meaning, sampling or time.
+A context has four parts. The log of the drive so far and the scene (recent history, percept, motion) are causal and do
+not see each other, so that either can be kept, replaced or compacted alone. The request sees both, and ends with
+queries for the claims: the topic of the answer and the values that it will state, which are worked out before anything
+is worded, and come back as tokens (content before form: Puduppully et al. 2019; soft, so that doubt about a
+claim reaches the answer). An answer block is bidirectional and sees all of it through cached keys and values (block
+diffusion: Arriola et al. 2025, section 3). Knows nothing about tokens' meaning, sampling or time.
 """
 
 from __future__ import annotations
@@ -16,20 +18,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mm_edge.model.attention import attend
+from mm_edge.model.attention import HIDDEN, attend, later
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
 from mm_edge.model.policy import QUERIES, Policy
 from mm_edge.model.schema import SCENE_FACTS
 
-STYLES, BARE = 8, 0
-"""Wordings of a sentence, from 1 on; BARE: the facts alone."""
+STYLES = 8
+"""Wordings of a sentence, from 1 on."""
+CLAIMS = 4
+"""What an answer states, in tokens: its topic and up to three values."""
 WINDOW = 4
 """A word of a text also carries this many words before it."""
 MATCHING, MATCHING_GAIN = 3, 3.0
 """Heads of the first layer that begin as matching heads, and how sharply."""
 ROPE_BASE = 20_000.0
-HIDDEN = -1e9
-"""Added to the attention scores of slots that are only filling; minus infinity would make NaN of a row of them."""
+ALL = torch.zeros(1, 1, 1, 1)
+"""The mask of tokens that all see each other."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,13 @@ class NetworkConfig:
 
     @property
     def turn_length(self) -> int:
-        """Slots of a turn's own context: the scene, the style and the request."""
-        return self.scene_length + 1 + self.request_length
+        """Slots of a turn's own context: the scene, the request, the queries for its claims, the claims."""
+        return self.scene_length + self.request_length + 2 * CLAIMS
 
 
-RUNGS: dict[str, dict[str, int]] = {"small": {}, "large": {"d": 288, "layers": 6, "heads": 6, "policy": 128}}
-"""What differs from NetworkConfig's own values."""
+RUNGS: dict[str, dict[str, int]] = {"small": {}, "large": {"d": 240, "layers": 8, "heads": 6}}
+"""What differs from NetworkConfig's own values. A wider rung has more heads of the same width, so that it can begin as a
+smaller one (model/growth.py)."""
 
 KV = tuple[Tensor, Tensor]
 """Keys (rotated to their place) and values of one layer, each [B, heads, n, d_head]."""
@@ -100,15 +105,16 @@ class Block(nn.Module):
         self.gain = nn.Parameter(torch.full((heads, 1, 1), 2.0))
         for last in (self.out, self.down):
             nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor, turn: KV, past: Sequence[tuple[KV, Tensor]], mask: Tensor | None) -> tuple[Tensor, KV]:
         """x: [B, T, d]; turn: cosine and sine of its places, [T, d_head / 4]; past: keys, values and bias of what came
-        before; mask: added to the scores among x, broadcast to [B, heads, T, T]. Returns x and its own keys, values."""
+        before; mask: added to the scores among x, broadcast to [B, heads, T, T], None: x is causal. Returns x and its
+        own keys and values."""
         q, k, v = self.qkv(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q = rotated(normalised(q), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
         k = rotated(normalised(k), turn)
-        own = torch.zeros(1, 1, 1, 1) if mask is None else mask
-        attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, own)])
+        attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
         x = x + self.out(attended.transpose(1, 2).flatten(2))
         return x + self.down(F.relu(self.up(self.norm_mlp(x))).square()), (k, v)
 
@@ -161,7 +167,8 @@ class Network(nn.Module):
             "codes", F.pad(normalised(torch.randn(config.marks, size)) * (d / size) ** 0.5, (0, d - size))
         )
         self.before = nn.Linear(WINDOW * d, d, bias=False)
-        self.styles = nn.Embedding(STYLES + 1, d)
+        self.asking = nn.Parameter(torch.randn(CLAIMS, d) * 0.5)
+        self.claim_place = nn.Parameter(torch.randn(CLAIMS, d) * 0.5)
         self.answer_styles = nn.Embedding(STYLES + 1, d)
         self.scene_place = nn.Parameter(torch.randn(config.scene_length, d) * 0.5)
         self.answer_place = nn.Parameter(torch.randn(config.answer_length, d) * 0.5)
@@ -177,11 +184,16 @@ class Network(nn.Module):
         begin_matching(self)
 
     def word(self, ids: Tensor) -> Tensor:
-        """ids [...] -> [..., d], each of root mean square 1.
+        """ids [...] -> [..., d], each of root mean square 1."""
+        return F.embedding(ids, self._table())
 
-        Marks have codes that never learn: what a network learns about one it has learnt about all of them.
-        """
-        return F.embedding(ids, torch.cat([normalised(self.words.weight), self.codes]))
+    def meant(self, logits: Tensor) -> Tensor:
+        """The mean of all words [..., d], weighted by their probability; logits: [..., V]."""
+        return logits.softmax(-1) @ self._table()
+
+    def _table(self) -> Tensor:
+        """Marks have codes that never learn: what a network learns about one it has learnt about all of them."""
+        return torch.cat([normalised(self.words.weight), self.codes])
 
     def text(self, ids: Tensor) -> Tensor:
         """ids [B, WINDOW + T], EOS where nothing came before -> [B, T, d]."""
@@ -201,30 +213,45 @@ class Network(nn.Module):
         _, motion = self.motion(history, summary)
         return torch.cat([history, percept, motion], 1) + self.scene_place[missing:]
 
-    def request(self, ids: Tensor, style: Tensor) -> Tensor:
-        """ids [B, t], style [B] -> [B, 1 + t, d]."""
-        return torch.cat([self.styles(style)[:, None], self.text(F.pad(ids, (WINDOW, 0)))], 1)
-
     def read(self, x: Tensor, start: Tensor, past: Sequence[Past] = (), bias: Tensor | None = None) -> list[KV]:
         """Causal pass over x [B, T, d] at the places from `start` on -> its own keys and values.
 
         start: [1] or a number; bias: [B, T], added to the scores of x itself; hides what is only filling.
         """
-        return self._run(x, start, past, _causal(x.shape[1], bias))[1]
+        return self._run(x, start + torch.arange(x.shape[1]), past, _causal(x.shape[1], bias))[1]
 
     def look(self, x: Tensor, start: Tensor, bias: Tensor) -> tuple[list[KV], Tensor, Tensor]:
         """A scene [B, T, d] and, after it, the queries of the policy -> keys and values of the scene, the states of
         all of it [layers, B, T + QUERIES, d], and their bias."""
         whole = torch.cat([x, self.queries.expand(len(x), -1, -1)], 1)
-        bias = F.pad(bias, (0, QUERIES))
-        states, cache = self._run(whole, start, (), _causal(whole.shape[1], bias))
-        length = x.shape[1]
+        bias, length = F.pad(bias, (0, QUERIES)), x.shape[1]
+        states, cache = self._run(whole, start + torch.arange(whole.shape[1]), (), _causal(whole.shape[1], bias))
         return [(k[:, :, :length], v[:, :, :length]) for k, v in cache], torch.stack(states), bias
+
+    def claim(self, ids: Tensor, start: Tensor, past: Sequence[Past], bias: Tensor) -> tuple[Past, Tensor]:
+        """What a right answer to a request would state.
+
+        ids: [B, t], t <= request_length, at the places from `start` on; bias: [B, t], hides what is only filling.
+        Returns the request with its queries, and the logits of the claims [B, CLAIMS, V].
+        """
+        asked = self.text(F.pad(ids, (WINDOW, 0)))
+        x = torch.cat([asked, self.asking.expand(len(ids), -1, -1)], 1)
+        places = start + torch.cat([torch.arange(ids.shape[1]), self.config.request_length + torch.arange(CLAIMS)])
+        bias = F.pad(bias, (0, CLAIMS))
+        states, cache = self._run(x, places, past, _causal(x.shape[1], bias))
+        return Past(cache, bias), self.say(states[-1][:, -CLAIMS:])
+
+    def state(self, claims: Tensor, start: Tensor, past: Sequence[Past]) -> Past:
+        """Claims [B, CLAIMS, d], as `word` or `meant` gives them, as a part of the context of their request, which
+        began at `start`."""
+        places = start + self.config.request_length + CLAIMS + torch.arange(CLAIMS)
+        _, cache = self._run(claims + self.claim_place, places, past, ALL)
+        return Past(cache, torch.zeros(len(claims), CLAIMS))
 
     def answer(self, ids: Tensor, style: Tensor, start: Tensor, past: Sequence[Past]) -> Tensor:
         """ids [B, L] in style [B] at the places from `start` on -> logits [B, L, V]."""
         x = self.word(ids) + self.answer_place[: ids.shape[1]] + self.answer_styles(style)[:, None]
-        states, _ = self._run(x, start, past, None)
+        states, _ = self._run(x, start + torch.arange(ids.shape[1]), past, ALL)
         return self.say(states[-1])
 
     def say(self, state: Tensor) -> Tensor:
@@ -235,10 +262,10 @@ class Network(nn.Module):
         return torch.cat([words, marks], -1)
 
     def _run(
-        self, x: Tensor, start: Tensor, past: Sequence[Past], mask: Tensor | None
+        self, x: Tensor, places: Tensor, past: Sequence[Past], mask: Tensor | None
     ) -> tuple[list[Tensor], list[KV]]:
-        """The state after every layer, and every layer's keys and values."""
-        turn = self._turn(start, x.shape[1])
+        """The state after every layer, and every layer's keys and values; mask: as in Block."""
+        turn = self._turn(places)
         states, cache = [], []
         for index, block in enumerate(self.blocks):
             known = [(segment.layers[index], segment.bias[:, None, None]) for segment in past]
@@ -247,11 +274,11 @@ class Network(nn.Module):
             cache.append(kv)
         return states, cache
 
-    def _turn(self, start: Tensor, length: int) -> KV:
-        """Cosine and sine of the places [length, d_head / 4]."""
+    def _turn(self, places: Tensor) -> KV:
+        """Cosine and sine of places [T]: [T, d_head / 4]."""
         quarter = self.config.d // self.config.heads // 4
         speeds = ROPE_BASE ** -(torch.arange(quarter) / quarter)
-        angles = (start + torch.arange(length))[:, None] * speeds
+        angles = places[:, None] * speeds
         return angles.cos(), angles.sin()
 
 
@@ -276,7 +303,8 @@ def begin_matching(network: Network) -> None:
         first.gain[head] = MATCHING_GAIN
 
 
-def _causal(length: int, bias: Tensor | None) -> Tensor:
+def _causal(length: int, bias: Tensor | None) -> Tensor | None:
     """What is added to the scores of a text among itself; bias: [B, length], of its filling."""
-    mask = torch.full((length, length), HIDDEN).triu(1)
-    return mask if bias is None else torch.maximum(mask + bias[:, None, None], torch.tensor(HIDDEN))
+    if bias is None:
+        return None
+    return torch.maximum(later(length) + bias[:, None, None], torch.tensor(HIDDEN))

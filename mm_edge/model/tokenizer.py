@@ -50,7 +50,8 @@ class Tokenizer:
         ids: list[int] = []
         for word in _TOKEN.findall(text.lower()):
             spelled = [self._ids[f"#{letter}"] for letter in word if f"#{letter}" in self._ids]
-            ids.extend([self._ids[word]] if word in self._ids else spelled or [self._ids["#?"]])
+            whole = word in self._ids and word not in SPECIAL
+            ids.extend([self._ids[word]] if whole else spelled or [self._ids["#?"]])
             if len(ids) >= limit:
                 break
         return ids[:limit]
@@ -60,6 +61,13 @@ class Tokenizer:
         ids = self._whole(text)
         if len(ids) >= length:
             raise ValueError(f"cannot write {text!r} in {length} tokens")
+        return ids + [EOS] * (length - len(ids))
+
+    def claims(self, text: str, length: int) -> list[int]:
+        """The ids of what an answer states, filled up with EOS. Raises ValueError for an unknown word or too many."""
+        ids = self._whole(text)
+        if len(ids) > length:
+            raise ValueError(f"cannot state {text!r} in {length} tokens")
         return ids + [EOS] * (length - len(ids))
 
     def is_sentence(self, ids: Sequence[int]) -> bool:

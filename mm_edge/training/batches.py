@@ -1,20 +1,21 @@
 """Drives cut into batches: moments of a drive in a row, questions about some of them, and their right answers.
 
-A batch follows from its step number alone, so that training can resume anywhere. Knows nothing about losses.
+A batch follows from its seeds alone, so that training can resume anywhere. Knows nothing about losses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mm_edge.model.encoders import SEEN_FACTS
-from mm_edge.model.events import LANDMARKS, MARKS, Names
+from mm_edge.model.events import LANDMARKS, MARKS
 from mm_edge.model.features import Features, features
-from mm_edge.model.network import BARE, HIDDEN, STYLES, WINDOW, NetworkConfig
+from mm_edge.model.network import CLAIMS, HIDDEN, STYLES, WINDOW, NetworkConfig
 from mm_edge.model.policy import actions
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
 from mm_edge.model.tokenizer import EOS, Tokenizer
@@ -26,7 +27,11 @@ from mm_edge.world.journey import Journey
 from mm_edge.world.questions import ASKED, WATCH, Question, answer, ask
 from mm_edge.world.recall import HISTORY_FAMILIES, answer_history, ask_history
 
-SPACING_S = 0.5
+DURATION_S, SPACING_S = 14.0, 0.5
+HEIGHTS = (96, 96, 96, 96, 96, 144, 192, 240)
+"""Of the pictures of a drive: one of these."""
+SHAKEN_PX = 2, 4
+"""How far a drive's pictures are moved on a visit, at most: rows, columns."""
 IGNORE = -100
 CROWD, RECALL = 0.2, 0.4
 """Shares of the turns that are in people's own words, and that are about the past of the drive."""
@@ -36,13 +41,12 @@ SHORT_LOGS = 0.2
 """Share of the drives whose log is of any length up to the longest."""
 FRAGMENTS = 0.2
 """Share of the refused ones that are cut short or make no sense."""
-BARE_REQUEST, BARE_ANSWER = 3, 7
-"""Tokens of a bare question, and of its answer with its end."""
-BARE_FAMILIES = tuple(family for family in ASKED if family != REFUSED)
-FOLLOWING = 0.35
-"""Share of those about logs alone that ask what followed a name or a landmark."""
-WORDS_PER_QUESTION = 16 / 3
-"""Of logs that nothing but bare questions is about."""
+FOLLOWING = 0.15
+"""Share of the questions about logs alone that ask what followed a name or a landmark."""
+BARE, WORDED = 0.4, 0.15
+"""Shares of the questions about logs alone that name their topic instead of asking, and whose answer is worded."""
+WORDS_PER_QUESTION = 6
+"""Of logs that nothing else is about."""
 ABOUT = MARKS.union(LANDMARKS)
 WHOLE = frozenset(wording for wordings in ASKED.values() for wording in wordings)
 MOTIONS = SCENE_FACTS["lead_motion"]
@@ -50,38 +54,20 @@ MOTIONS = SCENE_FACTS["lead_motion"]
 
 @dataclass(frozen=True)
 class BatchShape:
-    drives: int = 4
     moments: int = 10
-    turns: int = 24
-    """Questions per drive."""
-    bare: int = 16
-    """Bare questions per drive."""
+    worded: int = 8
+    """Questions per drive whose answer is worded."""
+    asked: int = 20
+    """Questions per drive of which only the claims are learnt: at a fraction of the cost."""
     log: int = 256
-    """Words of the longest log."""
+    """Words of the longest log; 0: there are no questions."""
 
 
 @dataclass(frozen=True)
-class Turns:
-    """of: [Q] index of the observation asked about, Q / drives in a row of one drive; request [Q, t] and hidden [Q, t],
-    True where it is only filling; style [Q]; answer [Q, L]."""
-
-    of: Tensor
-    request: Tensor
-    hidden: Tensor
-    style: Tensor
-    answer: Tensor
-
-
-@dataclass(frozen=True)
-class Batch:
-    """observations: drives * moments in a row; facts: name -> [N], IGNORE where the sensor is lost; gap: [N] log
-    metres, NaN without a lead; recalled: [N] how many summaries before it are remembered; motion: [N] what the lead
-    vehicle does, IGNORE where that cannot be known; actions: [N, STEPS, 2], NaN where the speed is unknown; log:
-    [drives, WINDOW + n], filled up in front, and log_bias [drives, n].
-
-    turns: as people ask and as they are answered; bare: what is asked about, and an answer of a topic, which is given,
-    and the facts alone, which teaches where to look at a fraction of the cost.
-    """
+class Seen:
+    """The moments of drives, N in a row. facts: name -> [N], IGNORE where the sensor is lost; gap: [N] log metres, NaN
+    without a lead; recalled: [N] how many summaries before it are remembered; motion: [N] what the lead vehicle does,
+    IGNORE where that cannot be known; actions: [N, STEPS, 2], NaN where the speed is unknown."""
 
     observations: Features
     facts: dict[str, Tensor]
@@ -89,120 +75,188 @@ class Batch:
     recalled: Tensor
     motion: Tensor
     actions: Tensor
+
+
+@dataclass(frozen=True)
+class Turns:
+    """of: [Q] index of what is asked about, Q / drives in a row of one drive; request [Q, t] and hidden [Q, t], True
+    where it is only filling; claims [Q, CLAIMS]; style [Q]; answer [Q, L], without columns where only claims count."""
+
+    of: Tensor
+    request: Tensor
+    hidden: Tensor
+    claims: Tensor
+    style: Tensor
+    answer: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """log: [drives, WINDOW + n], filled up in front; log_bias [drives, n]; turns about them and what is seen, none
+    while only what looks learns."""
+
+    seen: Seen
     log: Tensor
     log_bias: Tensor
-    turns: Turns
-    bare: Turns
+    turns: tuple[Turns, ...]
 
 
 @dataclass(frozen=True)
 class Recall:
-    """Logs [rows, WINDOW + n] and their bias [rows, n], as in Batch, and bare questions about nothing else; `of` is the
-    row."""
+    """Logs [rows, WINDOW + n], all full, and turns about nothing else; `of` is the row."""
 
     log: Tensor
-    log_bias: Tensor
-    turns: Turns
+    turns: tuple[Turns, ...]
 
 
-def batch(first_seed: int, shape: BatchShape, config: NetworkConfig, tokenizer: Tokenizer) -> Batch:
-    """The batch of the drives from `first_seed` on."""
-    seen, targets, gaps, recalled, motions, paths, turns, bare, logs = [], [], [], [], [], [], [], [], []
-    for row in range(shape.drives):
-        seed = first_seed + row
-        rng = np.random.default_rng([seed, 7])
-        drive = Drive(seed, duration_s=14.0)
-        start_s = rng.uniform(0.5, 13.0 - shape.moments * SPACING_S)
-        moments = [start_s + SPACING_S * step + rng.uniform(-0.06, 0.06) for step in range(shape.moments)]
-        height = int(rng.choice([96, 96, 96, 144, 192, 240]))
-        seen += [drive.observation(t_s, height) for t_s in moments]
-        targets += [_facts(drive, t_s) for t_s in moments]
-        gaps += [_gap(drive, t_s) for t_s in moments]
-        known = [past if rng.random() < 0.75 else int(rng.integers(past + 1)) for past in range(shape.moments)]
-        recalled += [min(past, config.history_slots) for past in known]
-        motions += [_motion(drive, t_s, past) for t_s, past in zip(moments, known, strict=True)]
-        paths += [drive.path(t_s) for t_s in moments]
-        if shape.turns:
-            short = rng.random() < SHORT_LOGS
-            journey = Journey(seed, int(rng.integers(shape.log)) if short else shape.log)
-            logs.append(tokenizer.log(journey.words))
-            first = row * shape.moments
-            turns += [_turn(drive, journey, moments, first, rng) for _ in range(shape.turns)]
-            bare += [_bare(drive, moments, first, rng) for _ in range(shape.bare)]
-    return Batch(
-        observations=features(seen),
+@dataclass(frozen=True)
+class Turn:
+    """request: names marked; claims: what the answer states, as words; answer: "" where it does not matter."""
+
+    of: int
+    request: str
+    claims: str
+    style: int = 1
+    answer: str = ""
+
+
+def look(seed: int, moments: int, history_slots: int) -> Seen:
+    """What is seen on one drive."""
+    rng = np.random.default_rng([seed, 7])
+    drive, times_s = Drive(seed, DURATION_S), _times_s(seed, moments)
+    height = int(rng.choice(HEIGHTS))
+    observations = [drive.observation(t_s, height) for t_s in times_s]
+    targets = [_facts(drive, t_s) for t_s in times_s]
+    known = [past if rng.random() < 0.75 else int(rng.integers(past + 1)) for past in range(moments)]
+    paths = torch.from_numpy(np.stack([drive.path(t_s) for t_s in times_s]))
+    return Seen(
+        observations=features(observations),
         facts={name: torch.tensor([target[name] for target in targets]) for name in SEEN_FACTS},
-        gap=torch.tensor(gaps, dtype=torch.float32),
-        recalled=torch.tensor(recalled),
-        motion=torch.tensor(motions),
-        actions=actions(torch.from_numpy(np.stack(paths)), torch.tensor([o.state.speed_mps for o in seen])),
-        **_logs(logs, shape.log),
-        turns=_asked(turns, config.request_length, config.answer_length, tokenizer),
-        bare=_asked(bare, BARE_REQUEST, BARE_ANSWER, tokenizer),
+        gap=torch.tensor([_gap(drive, t_s) for t_s in times_s], dtype=torch.float32),
+        recalled=torch.tensor([min(past, history_slots) for past in known]),
+        motion=torch.tensor([_motion(drive, t_s, past) for t_s, past in zip(times_s, known, strict=True)]),
+        actions=actions(paths, torch.tensor([o.state.speed_mps for o in observations])),
     )
 
 
-def recall(first_seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recall:
-    """About `words` words in logs of up to `log`, of journeys that follow from `first_seed`."""
-    rng = np.random.default_rng([first_seed, 41])
+def _moved(seen: Seen, rng: np.random.Generator) -> Seen:
+    """Its pictures a few pixels aside, as if the camera were mounted a little differently."""
+    aside = tuple(int(rng.integers(-most, most + 1)) for most in SHAKEN_PX)
+    image = seen.observations.image.roll(aside, (2, 3))
+    return replace(seen, observations=replace(seen.observations, image=image))
+
+
+def _joined(parts: Sequence[Seen]) -> Seen:
+    """Several drives, one after the other."""
+    names = ("gap", "recalled", "motion", "actions")
+    return Seen(
+        observations=Features(*map(torch.cat, zip(*(vars(part.observations).values() for part in parts), strict=True))),
+        facts={name: torch.cat([part.facts[name] for part in parts]) for name in SEEN_FACTS},
+        **{name: torch.cat([getattr(part, name) for part in parts]) for name in names},
+    )
+
+
+def batch(
+    seen: Callable[[int], Seen],
+    seeds: Sequence[int],
+    visit: int,
+    shape: BatchShape,
+    config: NetworkConfig,
+    tokenizer: Tokenizer,
+) -> Batch:
+    """The drives of `seeds` with other logs and questions on every visit. `seen`: `look` of a seed."""
+    parts, logs = [], []
+    groups: tuple[list[Turn], list[Turn]] = ([], [])
+    for row, seed in enumerate(seeds):
+        rng = np.random.default_rng([seed, visit, 8])
+        parts.append(_moved(seen(seed), rng))
+        if shape.log:
+            words = int(rng.integers(shape.log)) if rng.random() < SHORT_LOGS else shape.log
+            journey = Journey(int(rng.integers(TRAINING_SEEDS)), words)
+            logs.append(tokenizer.log(journey.words))
+            for turns, made in zip(groups, _drive_turns(seed, row, journey, shape, rng), strict=True):
+                turns.extend(made)
+    ids, bias = _logs(logs, shape.log)
+    return Batch(_joined(parts), ids, bias, tuple(_turns(turns, config, tokenizer) for turns in groups if turns))
+
+
+def _drive_turns(
+    seed: int, row: int, journey: Journey, shape: BatchShape, rng: np.random.Generator
+) -> tuple[list[Turn], list[Turn]]:
+    """Questions about a drive that are worded, and those that are not."""
+    drive, times_s = Drive(seed, DURATION_S), _times_s(seed, shape.moments)
+
+    def turn(wording: bool) -> Turn:
+        moment = int(rng.integers(len(times_s)))
+        question = _question(drive, journey, times_s[moment], rng)
+        return _turn(row * shape.moments + moment, question, journey, rng, wording)
+
+    return [turn(True) for _ in range(shape.worded)], [turn(False) for _ in range(shape.asked)]
+
+
+def recall(seed: int, words: int, log: int, config: NetworkConfig, tokenizer: Tokenizer) -> Recall:
+    """About `words` words in logs of up to `log`, of journeys that follow from `seed`."""
+    rng = np.random.default_rng([seed, 41])
     rows = max(2, words // log)
-    turns, logs = [], []
-    for row, seed in enumerate(rng.integers(TRAINING_SEEDS, size=rows)):
-        journey = Journey(int(seed), int(rng.integers(log)) if rng.random() < SHORT_LOGS else log)
+    logs: list[list[int]] = []
+    groups: tuple[list[Turn], ...] = ([], [], [])
+    shares = (WORDED, 1 - WORDED - BARE, BARE)
+    for row, journey_seed in enumerate(rng.integers(TRAINING_SEEDS, size=rows)):
+        journey = Journey(int(journey_seed), log)
         logs.append(tokenizer.log(journey.words))
-        for _ in range(int(words / WORDS_PER_QUESTION) // rows):
-            if rng.random() < FOLLOWING:
-                turns.append(_following(row, journey, rng))
-            else:
-                turns.append(Turn(row, *_alone(ask_history(journey, rng), journey.names)))
-    return Recall(**_logs(logs, log), turns=_asked(turns, BARE_REQUEST, BARE_ANSWER, tokenizer))
+        for group, share in zip(groups, shares, strict=True):
+            for _ in range(max(1, round(share * words / WORDS_PER_QUESTION / rows))):
+                if group is not groups[-1]:
+                    group.append(_turn(row, ask_history(journey, rng), journey, rng, group is groups[0]))
+                elif rng.random() < FOLLOWING:
+                    group.append(_following(row, journey, rng))
+                else:
+                    group.append(_bare(row, journey, rng))
+    shortest = min(map(len, logs))
+    ids, _ = _logs([ids[-shortest:] for ids in logs], shortest)
+    return Recall(ids, tuple(_turns(group, config, tokenizer) for group in groups))
+
+
+def claimed(question: Question) -> str:
+    """What a right answer states, as words."""
+    return " ".join([f"<{question.topic}>", *(value for _, value in sorted(question.facts.items()))])
+
+
+def _times_s(seed: int, moments: int) -> list[float]:
+    rng = np.random.default_rng([seed, 9])
+    start_s = rng.uniform(0.5, DURATION_S - 1.0 - moments * SPACING_S)
+    return [start_s + SPACING_S * step + rng.uniform(-0.06, 0.06) for step in range(moments)]
+
+
+def _turn(of: int, question: Question, journey: Journey, rng: np.random.Generator, wording: bool) -> Turn:
+    request, style = journey.names.marked(question.text), int(rng.integers(1, STYLES + 1))
+    answered = write(question.topic, question.facts, style) if wording else ""
+    return Turn(of, request, claimed(question), style, answered)
+
+
+def _bare(row: int, journey: Journey, rng: np.random.Generator) -> Turn:
+    """A topic and what the question is about, instead of the question."""
+    question = ask_history(journey, rng)
+    about = [word for word in tokens(journey.names.marked(question.text)) if word in ABOUT]
+    return Turn(row, " ".join([f"<{question.topic}>", *about]), claimed(question))
 
 
 def _following(row: int, journey: Journey, rng: np.random.Generator) -> Turn:
     """What came after the latest mention of a name or a landmark: the simplest question that finds its place by one."""
     latest = {word: place for place, word in enumerate(journey.words) if word.startswith("@") or word in LANDMARKS}
     if not latest:
-        return Turn(row, "", BARE, "unknown")
+        return Turn(row, "", "unknown")
     word = str(rng.choice([*latest]))
-    return Turn(row, word, BARE, " ".join(journey.words[latest[word] + 1 :][: BARE_ANSWER - 1]))
+    return Turn(row, word, " ".join(journey.words[latest[word] + 1 :][:CLAIMS]))
 
 
-@dataclass(frozen=True)
-class Turn:
-    """request: names marked."""
-
-    observation: int
-    request: str
-    style: int
-    answer: str
-
-
-def _turn(drive: Drive, journey: Journey, moments: list[float], first: int, rng: np.random.Generator) -> Turn:
-    moment, chance = int(rng.integers(len(moments))), rng.random()
-    t_s = moments[moment]
+def _question(drive: Drive, journey: Journey, t_s: float, rng: np.random.Generator) -> Question:
+    chance = rng.random()
     if chance < CROWD:
-        question = _crowd(drive, journey, t_s, rng)
-    elif chance < CROWD + RECALL:
-        question = ask_history(journey, rng)
-    else:
-        question = ask(drive, t_s, rng, _family(drive, t_s, rng))
-    style = int(rng.integers(1, STYLES + 1))
-    return Turn(
-        first + moment, journey.names.marked(question.text), style, write(question.topic, question.facts, style)
-    )
-
-
-def _bare(drive: Drive, moments: list[float], first: int, rng: np.random.Generator) -> Turn:
-    moment = int(rng.integers(len(moments)))
-    question = ask(drive, moments[moment], rng, str(rng.choice(BARE_FAMILIES)))
-    return Turn(first + moment, *_alone(question))
-
-
-def _alone(question: Question, names: Names | None = None) -> tuple[str, int, str]:
-    """Request, style and answer without words around them."""
-    about = [word for word in tokens(names.marked(question.text)) if word in ABOUT] if names else []
-    facts = " ".join(value for _, value in sorted(question.facts.items()))
-    return " ".join(about), BARE, f"<{question.topic}> {facts}"
+        return _crowd(drive, journey, t_s, rng)
+    if chance < CROWD + RECALL:
+        return ask_history(journey, rng)
+    return ask(drive, t_s, rng, _family(drive, t_s, rng))
 
 
 def _crowd(drive: Drive, journey: Journey, t_s: float, rng: np.random.Generator) -> Question:
@@ -248,24 +302,30 @@ def _gap(drive: Drive, t_s: float) -> float:
     return float(np.log(drive.gap_m(t_s))) if lead else np.nan
 
 
-def _logs(logs: list[list[int]], length: int) -> dict[str, Tensor]:
+def _logs(logs: list[list[int]], length: int) -> tuple[Tensor, Tensor]:
+    """Filled up in front, and what hides that."""
     ids = torch.full((len(logs), WINDOW + length), EOS)
     bias = torch.full((len(logs), length), HIDDEN)
     for row, log in enumerate(logs):
         if log:
             ids[row, -len(log) :] = torch.tensor(log)
             bias[row, -len(log) :] = 0.0
-    return {"log": ids, "log_bias": bias}
+    return ids, bias
 
 
-def _asked(turns: list[Turn], most: int, length: int, tokenizer: Tokenizer) -> Turns:
-    """Requests of at most `most` tokens, answers of `length`."""
-    requests = [tokenizer.request(turn.request, most) for turn in turns]
+def _turns(turns: list[Turn], config: NetworkConfig, tokenizer: Tokenizer) -> Turns:
+    requests = [tokenizer.request(turn.request, config.request_length) for turn in turns]
     longest = max([1, *map(len, requests)])
+    length = config.answer_length if turns[0].answer else 0
     return Turns(
-        of=torch.tensor([turn.observation for turn in turns], dtype=torch.long),
-        request=torch.tensor([ids + [EOS] * (longest - len(ids)) for ids in requests], dtype=torch.long),
+        of=torch.tensor([turn.of for turn in turns]),
+        request=_rows(ids + [EOS] * (longest - len(ids)) for ids in requests),
         hidden=torch.tensor([[place >= len(ids) for place in range(longest)] for ids in requests]),
-        style=torch.tensor([turn.style for turn in turns], dtype=torch.long),
-        answer=torch.tensor([tokenizer.sentence(turn.answer, length) for turn in turns], dtype=torch.long),
+        claims=_rows(tokenizer.claims(turn.claims, CLAIMS) for turn in turns),
+        style=torch.tensor([turn.style for turn in turns]),
+        answer=_rows(tokenizer.sentence(turn.answer, length) if length else [] for turn in turns),
     )
+
+
+def _rows(rows: Iterable[list[int]]) -> Tensor:
+    return torch.tensor([*rows], dtype=torch.long)

@@ -26,6 +26,7 @@ from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.policy import EULER_STEPS, QUERIES, SCALE, STEPS, actions, path, sample
 from mm_edge.training.batches import SPACING_S
 from mm_edge.training.losses import MEAN_WEIGHT
+from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import CLIP_NORM, progress_factor
 from mm_edge.world.drive import STANDING_MPS, Drive
@@ -290,5 +291,5 @@ def _optimizers(actor: Actor, recipe: Recipe) -> list[tuple[Optimizer, float]]:
     others = [parameter for parameter in actor.parameters() if id(parameter) not in inside]
     return [
         (torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=recipe.decay), recipe.rate),
-        (torch.optim.Muon(matrices, weight_decay=recipe.decay), recipe.hidden_rate),
+        (Muon(matrices, lr=recipe.hidden_rate, weight_decay=recipe.decay), recipe.hidden_rate),
     ]

@@ -6,6 +6,7 @@ is masked counts 1/t. Knows nothing about where batches come from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -14,18 +15,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.encoders import Encoded
-from mm_edge.model.network import BARE, HIDDEN, Network, Past
+from mm_edge.model.network import HIDDEN, WINDOW, Network, Past
 from mm_edge.model.policy import Policy
 from mm_edge.model.tokenizer import EOS, MASK
-from mm_edge.training.batches import IGNORE, Batch, Recall, Turns
+from mm_edge.training.batches import IGNORE, Batch, Recall, Seen, Turns
 
 ALL_MASKED = 0.4
 """Share of the answers that are masked entirely: few-pass decoding begins there."""
-TOPIC_GIVEN = 0.5
-"""Share of the sentences whose topic is not masked: the passes after the first know it, as bare answers do."""
+GIVEN = 0.4
+"""Share of the answers that are worded from the true claims, the others from the network's own: what is found and how
+it is said are learnt side by side."""
 FILLING = 0.1
-"""Weight of the tokens after a sentence's end."""
-WEIGHTS = {"answer": 1.0, "facts": 1.0, "gap": 1.0, "motion": 1.0, "action": 1.0, "bare": 1.0, "recall": 1.0}
+"""Weight of the tokens after the end of a sentence, or of what it states."""
+WEIGHTS = {
+    "facts": 1.0, "gap": 1.0, "course": 1.0, "motion": 1.0, "action": 1.0,
+    "claims": 1.0, "answer": 0.5, "recall": 1.0, "retold": 0.5,
+}  # fmt: skip
 MEAN_WEIGHT = 0.5
 
 
@@ -39,35 +44,33 @@ def losses(network: Network, batch: Batch | None, recall: Recall | None, generat
     """Either may be missing; a batch without turns trains what looks, and leaves out the others."""
     parts = {} if batch is None else _batch_losses(network, batch, generator)
     if recall is not None:
-        log = _log(network, recall.log, recall.log_bias)
-        start = torch.tensor([float(recall.log_bias.shape[1])])
-        parts["recall"] = _answer_loss(network, recall.turns, log, None, start, generator)
+        log = Past(network.read(network.text(recall.log), 0), torch.zeros(len(recall.log), recall.log.shape[1] - WINDOW))
+        start = torch.tensor(float(log.bias.shape[1]))
+        parts |= _turn_losses(network, recall.turns, log, None, start, generator, ("recall", "retold"))
     total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
     return Losses(total, {name: float(parts[name].detach()) if name in parts else nan for name in WEIGHTS})
 
 
 def _batch_losses(network: Network, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-    encoded = network.encoder(batch.observations)
-    history, hidden = remembered(network, encoded, batch)
+    seen = batch.seen
+    encoded = network.encoder(seen.observations)
+    history, hidden = remembered(network, encoded, seen)
     motion, _ = network.motion(history, encoded.summary)
     parts = {
-        "facts": torch.stack([_class_loss(encoded.facts[name], t) for name, t in batch.facts.items()]).sum(),
-        "gap": _gap_loss(encoded.gap, batch.gap),
-        "motion": _class_loss(motion, batch.motion),
+        "facts": torch.stack([_class_loss(encoded.facts[name], t) for name, t in seen.facts.items()]).sum(),
+        "gap": _near(encoded.gap / 0.3, seen.gap / 0.3),
+        "course": _near(encoded.course, seen.actions),
+        "motion": _class_loss(motion, seen.motion),
     }
-    if len(batch.turns.of):
-        scene = network.scene(history, encoded.summary, encoded.tokens)
-        start = torch.tensor([float(batch.log_bias.shape[1])])
-        seen, states, bias = network.look(scene, start, _bias(hidden))
-        parts["action"] = action_loss(network.policy, batch.actions, states, bias, generator)
-        context = _log(network, batch.log, batch.log_bias), Past(seen, _bias(hidden)), start, generator
-        parts["answer"] = _answer_loss(network, batch.turns, *context)
-        parts["bare"] = _answer_loss(network, batch.bare, *context)
-    return parts
-
-
-def _log(network: Network, ids: Tensor, bias: Tensor) -> Past:
-    return Past(network.read(network.text(ids), torch.zeros(1), bias=bias), bias)
+    if not batch.turns:
+        return parts
+    scene = network.scene(history, encoded.summary, encoded.tokens)
+    start = torch.tensor(float(batch.log_bias.shape[1]))
+    cache, states, bias = network.look(scene, start, _bias(hidden))
+    parts["action"] = action_loss(network.policy, seen.actions, states, bias, generator)
+    log = Past(network.read(network.text(batch.log), 0, bias=batch.log_bias), batch.log_bias)
+    context = log, Past(cache, _bias(hidden)), start
+    return parts | _turn_losses(network, batch.turns, *context, generator, ("claims", "answer"))
 
 
 def action_loss(policy: Policy, target: Tensor, states: Tensor, bias: Tensor, generator: torch.Generator) -> Tensor:
@@ -85,38 +88,57 @@ def action_loss(policy: Policy, target: Tensor, states: Tensor, bias: Tensor, ge
     return (velocity - (noise - clean)).square().mean() + MEAN_WEIGHT * off.mean(1).square().mean()
 
 
-def _answer_loss(
+def _turn_losses(
     network: Network,
-    turns: Turns,
+    groups: Sequence[Turns],
     log: Past,
     scene: Past | None,
     start: Tensor,
     generator: torch.Generator,
+    names: tuple[str, str],
+) -> dict[str, Tensor]:
+    """Of the claims of all turns, and of the answers of those that have one, under `names`. scene: of every
+    observation; start: of the scene."""
+    claims, answers = [], []
+    for turns in groups:
+        past = [log]
+        if scene is not None:
+            past.append(Past([(k[turns.of], v[turns.of]) for k, v in scene.layers], scene.bias[turns.of]))
+        asked = start + network.config.scene_length
+        request, found = network.claim(turns.request, asked, past, _bias(turns.hidden))
+        claims.append(_word_losses(found, turns.claims, turns.claims == EOS))
+        if turns.answer.shape[1]:
+            past.append(request)
+            given = torch.rand(len(turns.style), 1, 1, generator=generator) < GIVEN
+            told = network.state(torch.where(given, network.word(turns.claims), network.meant(found)), asked, past)
+            answers.append(_answer_loss(network, turns, [*past, told], start, generator))
+    parts = {names[0]: torch.cat(claims).mean()}
+    return parts | ({names[1]: torch.stack(answers).mean()} if answers else {})
+
+
+def _answer_loss(
+    network: Network, turns: Turns, past: Sequence[Past], start: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """scene: of every observation; start: of the scene."""
-    past = [log]
-    if scene is not None:
-        past.append(Past([(k[turns.of], v[turns.of]) for k, v in scene.layers], scene.bias[turns.of]))
-    bias = _bias(F.pad(turns.hidden, (1, 0)))
-    request = network.request(turns.request, turns.style)
-    past.append(Past(network.read(request, start + network.config.scene_length, past, bias), bias))
     masked, weight = mask_some(turns.answer, generator)
-    given = (turns.style == BARE) | (torch.rand(len(turns.style), generator=generator) < TOPIC_GIVEN)
-    masked[:, 0] &= ~given
     ids = torch.where(masked, MASK, turns.answer)
     logits = network.answer(ids, turns.style, start + network.config.turn_length, past)
-    each = F.cross_entropy(logits.flatten(0, 1), turns.answer.flatten(), reduction="none").view_as(turns.answer)
-    weight = weight * torch.where(filling(turns.answer), FILLING, 1.0)
+    each = _word_losses(logits, turns.answer, filling(turns.answer))
     return (each * masked * weight).sum() / (turns.answer != EOS).sum()
 
 
-def remembered(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor]:
+def _word_losses(logits: Tensor, target: Tensor, fills: Tensor) -> Tensor:
+    """Cross-entropies [Q, L], FILLING times where the target only `fills` up."""
+    each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none").view_as(target)
+    return each * torch.where(fills, FILLING, 1.0)
+
+
+def remembered(network: Network, encoded: Encoded, seen: Seen) -> tuple[Tensor, Tensor]:
     """The summaries [N, slots, d] before every observation, zero where there are none, and what of its scene is
     hidden [N, n] for that reason."""
     slots = network.config.history_slots
     ages = torch.arange(slots, 0, -1)
-    there = ages <= batch.recalled[:, None]
-    wanted = torch.arange(len(batch.recalled))[:, None] - ages
+    there = ages <= seen.recalled[:, None]
+    wanted = torch.arange(len(seen.recalled))[:, None] - ages
     history = encoded.summary[wanted.clamp(min=0)] * there[:, :, None]
     return history, F.pad(~there, (0, encoded.tokens.shape[1] + 1))
 
@@ -146,6 +168,7 @@ def _class_loss(logits: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum") / there
 
 
-def _gap_loss(predicted: Tensor, target: Tensor) -> Tensor:
+def _near(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean over the targets that are known; zero when there is none."""
     there = ~target.isnan()
-    return F.smooth_l1_loss(predicted[there] / 0.3, target[there] / 0.3) if there.any() else predicted.sum() * 0
+    return F.smooth_l1_loss(predicted[there], target[there]) if there.any() else predicted.sum() * 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mm_edge.errors import UserError
 
@@ -30,17 +31,19 @@ class Recipe(BaseModel):
     recall_steps: int = Field(800, ge=0, description="The next ones without drives: only the trunk learns, to recall.")
     processes: int = Field(2, ge=1, le=64, description="Single-threaded processes that share every step.")
     drives: int = Field(4, ge=1, description="Drives per process and step.")
-    turns: int = Field(24, ge=1, description="Questions per drive.")
-    bare: int = Field(16, ge=1, description="Bare questions per drive, answered by facts alone.")
-    recall: int = Field(2048, ge=1, description="Words of logs per process and step with bare questions about them.")
-    log: int = Field(1536, ge=64, description="Words of the longest log of a drive; the first ones are shorter.")
+    pool: int = Field(6000, ge=1, description="Different drives, which come again and again in another order.")
+    first_drive: int = Field(0, ge=0, description="Seed of the first of them.")
+    worded: int = Field(8, ge=1, description="Questions per drive whose answer is worded.")
+    asked: int = Field(20, ge=0, description="Questions per drive of which only the claims are learnt.")
+    recall: int = Field(2048, ge=1, description="Words of logs per process and step with questions about nothing else.")
+    log: int = Field(1280, ge=64, description="Words of the longest of them; the first ones are shorter.")
     drive_log: int = Field(192, ge=64, description="Words of the longest log behind a drive's own questions.")
     rate: float = Field(2e-3, gt=0, description="Highest learning rate of AdamW.")
     hidden_rate: float = Field(0.02, gt=0, description="Highest learning rate of Muon, for hidden layers' matrices.")
     warmup: int = Field(100, ge=0, description="Steps until the highest learning rate.")
     decay: float = Field(0.02, ge=0, description="Weight decay.")
     average: float = Field(0.995, ge=0, lt=1, description="Forgetting factor of the averaged weights that are kept.")
-    bfloat16: bool = Field(True, description="Multiply in bfloat16: half the time on processors with AMX.")
+    bfloat16: bool = Field(False, description="Multiply in bfloat16: half the time on processors with AMX.")
     seed: int = Field(0, ge=0, description="Seed of the initial weights and the masks.")
     save_every: int = Field(100, ge=1, description="Steps between checkpoints.")
 
@@ -51,12 +54,19 @@ class Recipe(BaseModel):
         shrink = next((shrink for until, shrink in LONGER if done < until), 1)
         return max(64, int(self.log / shrink * (2 + step % 3) / 4))
 
-    def first_seed(self, step: int, process: int) -> int:
-        """The first drive of a process's batch. Raises ValueError when the training seeds are used up."""
-        seed = (step * self.processes + process) * self.drives
-        if seed + self.drives > TRAINING_SEEDS:
-            raise ValueError(f"{self.steps} steps need more than {TRAINING_SEEDS} drives")
-        return seed
+    def seeds(self, step: int, process: int) -> list[int]:
+        """The drives of a process's batch."""
+        places = np.arange(self.drives) + (step * self.processes + process) * self.drives
+        rounds, places = np.divmod(places, self.pool)
+        orders = {turn: np.random.default_rng([turn, 43]).permutation(self.pool) for turn in set(rounds.tolist())}
+        pairs = zip(rounds.tolist(), places.tolist(), strict=True)
+        return [self.first_drive + int(orders[turn][place]) for turn, place in pairs]
+
+    @model_validator(mode="after")
+    def _stays_in_training(self) -> Recipe:
+        if self.first_drive + self.pool > TRAINING_SEEDS:
+            raise ValueError(f"the last drive is beyond the {TRAINING_SEEDS} that are for training")
+        return self
 
 
 def read(path: Path | None, changes: dict[str, object]) -> Recipe:

@@ -25,8 +25,6 @@ def run(recipe: Recipe) -> Path:
 
     Raises UserError when the folder cannot be written.
     """
-    if not hasattr(torch.optim, "Muon"):
-        raise UserError(f"training needs torch 2.9 or newer, this is {torch.__version__}")
     try:
         recipe.out.mkdir(parents=True, exist_ok=True)
         (recipe.out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n")

@@ -21,13 +21,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mm_edge.model.checkpoint import load, save
+from mm_edge.errors import UserError
+from mm_edge.model.checkpoint import CheckpointError, load, save
 from mm_edge.model.events import EVENTS
+from mm_edge.model.growth import grown
 from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
-from mm_edge.model.tokenizer import LETTERS, SPECIAL, Tokenizer
-from mm_edge.training.batches import BatchShape, batch, recall
+from mm_edge.model.tokenizer import Tokenizer
+from mm_edge.training.batches import Batch, BatchShape, Seen, batch, look, recall
 from mm_edge.training.losses import losses
+from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
 from mm_edge.world.crowd import crowd
 from mm_edge.world.grammar import TEMPLATES, sentences, vocabulary
@@ -61,19 +64,23 @@ class Trainer:
         self.recipe, self.process = recipe, process
         self.tokenizer = new_tokenizer()
         self.config = NetworkConfig(len(self.tokenizer), len(self.tokenizer.marks), **RUNGS[recipe.rung])
-        self.network = Network(self.config)
-        name_values(self.network, self.tokenizer)
-        if recipe.begin is not None:
-            begin_with(self.network, self.tokenizer, recipe.begin)
+        if recipe.begin is None:
+            self.network = Network(self.config)
+            name_values(self.network, self.tokenizer)
+        else:
+            self.network = begin_with(recipe.begin, self.config, self.tokenizer)
         self.optimizers = optimizers(self.network, recipe)
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.masks = torch.Generator()
+        self.seen: dict[int, Seen] = {}
         self.step = 0
         self._resume()
 
     def run(self) -> None:
         """Train to the end of the recipe, from the last checkpoint on."""
         self.network.train()
+        if not self.recipe.look_steps:
+            keep_eyes(self.network)
         log = None if self.process else _Log(self.recipe.out / "log.csv", self.step, self.recipe.steps)
         for step in range(self.step, self.recipe.steps):
             parts = self._update(step)
@@ -87,19 +94,18 @@ class Trainer:
 
     def _update(self, step: int) -> dict[str, float]:
         recipe = self.recipe
-        first = recipe.first_seed(step, self.process)
-        looks, log = step < recipe.look_steps, recipe.log_length(step)
-        logs = None if looks else recall(first, recipe.recall, log, self.tokenizer)
-        drives = None
-        if looks or step >= recipe.look_steps + recipe.recall_steps:
-            shape = BatchShape(
-                drives=recipe.drives,
-                turns=0 if looks else recipe.turns,
-                bare=recipe.bare,
-                log=min(log, recipe.drive_log),
-            )
-            drives = batch(first, shape, self.config, self.tokenizer)
-        self.masks.manual_seed(first + recipe.seed * 1_000_003)
+        looks, recalls = step < recipe.look_steps, step < recipe.look_steps + recipe.recall_steps
+        seeds, visit = recipe.seeds(step, self.process), step * recipe.processes + self.process
+        logs = drives = None
+        if looks:
+            drives = self._drives(seeds, visit, BatchShape(log=0))
+        else:
+            log = recipe.log_length(step)
+            logs = recall(visit, recipe.recall, log, self.config, self.tokenizer)
+            if not recalls:
+                shape = BatchShape(worded=recipe.worded, asked=recipe.asked, log=min(log, recipe.drive_log))
+                drives = self._drives(seeds, visit, shape)
+        self.masks.manual_seed(visit + recipe.seed * 1_000_003)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
             loss = losses(self.network, drives, logs, self.masks)
         self.network.zero_grad(set_to_none=True)
@@ -117,6 +123,15 @@ class Trainer:
             else:
                 self.averaged[name].copy_(tensor)
         return loss.parts
+
+    def _drives(self, seeds: list[int], visit: int, shape: BatchShape) -> Batch:
+        return batch(self._look, seeds, visit, shape, self.config, self.tokenizer)
+
+    def _look(self, seed: int) -> Seen:
+        """What is seen on a drive, kept: to draw it takes longer than to learn from it."""
+        if seed not in self.seen:
+            self.seen[seed] = look(seed, BatchShape.moments, self.config.history_slots)
+        return self.seen[seed]
 
     def _save(self) -> None:
         out = self.recipe.out
@@ -144,24 +159,24 @@ class Trainer:
         return ((o, parameter) for o in self.optimizers for group in o.param_groups for parameter in group["params"])
 
 
-@torch.no_grad()
-def begin_with(network: Network, tokenizer: Tokenizer, path: Path) -> None:
-    """Take over from a file what has the same name and shape here; words, where they are as wide, one by one.
+def begin_with(path: Path, config: NetworkConfig, tokenizer: Tokenizer) -> Network:
+    """The network of a file, grown if `config` is larger. Raises UserError when it does not fit."""
+    try:
+        other, words = load(path)
+        if (words.spoken, words.heard) != (tokenizer.spoken, tokenizer.heard):
+            raise ValueError("its words are other ones")
+        network = other if other.config == config else grown(other, config)
+    except (CheckpointError, ValueError) as error:
+        raise UserError(f"cannot begin with {path}: {error}") from error
+    return network.train().requires_grad_(True)
 
-    Another rung's eyes and ears are taken over in this way. Raises CheckpointError.
-    """
-    other, other_tokenizer = load(path)
-    weights, found = network.state_dict(), other.state_dict()
-    known = [(tokenizer.id(word), other_tokenizer.id(word)) for word in (*tokenizer.heard, *tokenizer.spoken)]
-    marks = set(tokenizer.marks)
-    pairs = [(ours, theirs) for ours, theirs in known if ours not in {None, *marks} and theirs is not None]
-    pairs += [(index, index) for index in range(len(SPECIAL) + len(LETTERS))]
-    ours, theirs = (torch.tensor(side) for side in zip(*pairs, strict=True))
-    for name in ("words.weight", "unsaid"):
-        if weights[name].shape[1:] == found[name].shape[1:]:
-            weights[name][ours] = found[name][theirs]
-    same = {name: tensor for name, tensor in found.items() if weights[name].shape == tensor.shape}
-    network.load_state_dict(weights | {name: t for name, t in same.items() if name not in ("words.weight", "unsaid")})
+
+def keep_eyes(network: Network) -> None:
+    """Leave what the sensors show as it is: only how it is told to the trunk goes on learning."""
+    eyes = network.encoder
+    for part in (eyes.camera, eyes.narrow, eyes.flat, eyes.state, eyes.sound, eyes.sound_out, eyes.heads, eyes.gap):
+        part.requires_grad_(False).eval()
+    eyes.course.requires_grad_(False)
 
 
 @torch.no_grad()
@@ -194,7 +209,7 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
     ]
     made: list[Optimizer] = [
         torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98)),
-        torch.optim.Muon(matrices, lr=recipe.hidden_rate, weight_decay=recipe.decay),
+        Muon(matrices, lr=recipe.hidden_rate, weight_decay=recipe.decay),
     ]
     for optimizer in made:
         for group in optimizer.param_groups:

@@ -88,9 +88,10 @@ def test_filling_up_to_the_static_shape_changes_nothing(weights: Path) -> None:
     log = network.read(network.text(torch.tensor([[0] * WINDOW + engine.tokenizer.log(WORDS)])), torch.zeros(1))
     filled = network.config.history_slots - 3
     scene = network.scene(encoded.summary.repeat(3, 1)[None], encoded.summary, encoded.tokens)
-    asked = network.request(torch.tensor([engine.tokenizer.request("what is ahead", 24)]), torch.tensor([2]))
-    past = [shown(log), shown(network.read(scene, start + filled))]
-    past.append(shown(network.read(asked, start + network.config.scene_length, past)))
+    request = torch.tensor([engine.tokenizer.request("what is ahead", 24)])
+    past, asked = [shown(log), shown(network.read(scene, start + filled))], start + network.config.scene_length
+    read, claims = network.claim(request, asked, past, torch.zeros(request.shape))
+    past += [read, network.state(network.meant(claims), asked, [*past, read])]
     ids = torch.ones(1, engine.answer_length, dtype=torch.long)
     exact = network.answer(ids, torch.tensor([2]), start + network.config.turn_length, past)
     assert torch.allclose(exact[0], engine.decode(ids[0], cached), atol=1e-4)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mm_edge.model.checkpoint import CheckpointError, load, save
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import MEL_BANDS, MEL_FRAMES, STATE_SIZE, features
-from mm_edge.model.network import HIDDEN, KV, WINDOW, Network, NetworkConfig, Past
+from mm_edge.model.network import CLAIMS, HIDDEN, KV, WINDOW, Network, NetworkConfig, Past
 from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.schema import BY_CAMERA
 from mm_edge.model.tokenizer import MASK, Tokenizer
@@ -22,8 +22,13 @@ SMALL = NetworkConfig(vocabulary=60, marks=10, d=32, layers=2, heads=4, conv=4, 
 
 @pytest.fixture
 def network() -> Network:
+    """Random, and no layer without effect as at the beginning of a training."""
     torch.manual_seed(0)
-    return Network(SMALL).eval().requires_grad_(False)
+    network = Network(SMALL).eval().requires_grad_(False)
+    for block in network.blocks:
+        for last in (block.out, block.down):  # type: ignore[union-attr]
+            nn.init.normal_(last.weight, std=0.1)
+    return network
 
 
 def observation(**values: object) -> Observation:
@@ -38,11 +43,11 @@ STYLE = torch.ones(1, dtype=torch.long)
 
 
 def turn(network: Network, slots: int = 4) -> Tensor:
-    """A scene and, after it, a request."""
+    """A scene and, after it, words."""
     encoded = network.encoder(features([observation()]))
     history = torch.randn(1, slots, SMALL.d)
-    asked = network.request(torch.tensor([[40, 41, 42]]), torch.tensor([1]))
-    return torch.cat([network.scene(history, encoded.summary, encoded.tokens), asked], 1)
+    words = network.text(torch.tensor([[0] * WINDOW + [40, 41, 42]]))
+    return torch.cat([network.scene(history, encoded.summary, encoded.tokens), words], 1)
 
 
 def log(words: int = 12) -> Tensor:
@@ -96,10 +101,35 @@ def test_prefill_and_answer_equal_one_full_pass(network: Network) -> None:
     answer = network.word(ids) + network.answer_place + network.answer_styles(STYLE)[:, None]
     mask = torch.full((n + ids.shape[1], n + ids.shape[1]), HIDDEN).triu(1)
     mask[n:] = 0.0
-    states, _ = network._run(torch.cat([context, answer], 1), ZERO, [], mask)
+    states, _ = network._run(torch.cat([context, answer], 1), torch.arange(len(mask)), [], mask)
     logits = network.say(states[-1][:, n:])
     cached = network.answer(ids, STYLE, torch.tensor([float(n)]), [past(network.read(context, ZERO))])
     assert torch.allclose(cached, logits, atol=1e-5)
+
+
+def test_a_request_filled_up_claims_the_same(network: Network) -> None:
+    known = [past(network.read(turn(network), ZERO))]
+    ids, nothing = torch.tensor([[40, 41, 42]]), torch.zeros(1, 3)
+    _, exact = network.claim(ids, START, known, nothing)
+    filled = torch.cat([nothing, torch.full((1, 2), HIDDEN)], 1)
+    _, found = network.claim(torch.nn.functional.pad(ids, (0, 2)), START, known, filled)
+    assert exact.shape == (1, CLAIMS, 60)
+    assert torch.allclose(found, exact, atol=1e-5)
+
+
+def test_a_sure_claim_is_its_word(network: Network) -> None:
+    logits = torch.full((1, CLAIMS, 60), -50.0)
+    logits[..., 7] = 50.0
+    assert torch.allclose(network.meant(logits), network.word(torch.full((1, CLAIMS), 7)), atol=1e-5)
+
+
+def test_what_is_claimed_reaches_the_answer(network: Network) -> None:
+    known = [past(network.read(turn(network), ZERO))]
+    answers = []
+    for word in (7, 8):
+        told = network.state(network.word(torch.full((1, CLAIMS), word)), START, known)
+        answers.append(network.answer(masked(), STYLE, START, [*known, told]))
+    assert not torch.allclose(*answers, atol=1e-3)
 
 
 def test_the_context_does_not_see_what_follows(network: Network) -> None:

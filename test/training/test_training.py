@@ -10,14 +10,16 @@ import pytest
 import torch
 
 from mm_edge.model.encoders import SEEN_FACTS
-from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.model.network import WINDOW, Network, NetworkConfig
 from mm_edge.model.tokenizer import EOS, Tokenizer
-from mm_edge.training.batches import IGNORE, Batch, BatchShape, batch, recall
+from mm_edge.training.batches import IGNORE, Batch, BatchShape, batch, look, recall
 from mm_edge.training.losses import filling, losses, mask_some, remembered
+from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
-from mm_edge.training.trainer import Trainer, new_tokenizer, progress_factor
+from mm_edge.training.trainer import Trainer, keep_eyes, new_tokenizer, progress_factor
 
-SHAPE = BatchShape(drives=2, moments=5, turns=6, bare=3, log=64)
+SHAPE = BatchShape(moments=5, worded=4, asked=5, log=64)
+SLOTS = NetworkConfig.history_slots
 
 
 @pytest.fixture(scope="module")
@@ -30,35 +32,62 @@ def config(tokenizer: Tokenizer) -> NetworkConfig:
     return NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=4, conv=4)
 
 
+def make(seeds: list[int], visit: int, shape: BatchShape, config: NetworkConfig, tokenizer: Tokenizer) -> Batch:
+    return batch(lambda seed: look(seed, shape.moments, SLOTS), seeds, visit, shape, config, tokenizer)
+
+
 @pytest.fixture(scope="module")
 def data(tokenizer: Tokenizer, config: NetworkConfig) -> Batch:
-    return batch(17, SHAPE, config, tokenizer)
+    return make([17, 4], 3, SHAPE, config, tokenizer)
 
 
-def test_a_batch_follows_from_its_seed(data: Batch, tokenizer: Tokenizer, config: NetworkConfig) -> None:
-    again = batch(17, SHAPE, config, tokenizer)
-    assert torch.equal(data.observations.image, again.observations.image)
-    assert torch.equal(data.turns.answer, again.turns.answer)
+def test_a_batch_follows_from_its_seeds(data: Batch, tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    again = make([17, 4], 3, SHAPE, config, tokenizer)
+    assert torch.equal(data.seen.observations.image, again.seen.observations.image)
+    assert torch.equal(data.turns[0].answer, again.turns[0].answer)
     assert torch.equal(data.log, again.log)
 
 
+def test_a_drive_comes_again_with_other_questions(data: Batch, tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    again = make([17, 4], 4, SHAPE, config, tokenizer)
+    assert torch.equal(data.seen.observations.image, again.seen.observations.image)
+    assert not torch.equal(data.log, again.log)
+
+
+def test_answers_state_what_is_claimed(data: Batch, tokenizer: Tokenizer) -> None:
+    worded, asked = data.turns
+    assert (len(worded.of), len(asked.of)) == (2 * SHAPE.worded, 2 * SHAPE.asked)
+    assert torch.equal(worded.claims[:, 0], worded.answer[:, 0])
+    marks = set(tokenizer.marks)
+    for claims, answer in zip(worded.claims.tolist(), worded.answer.tolist(), strict=True):
+        assert marks & set(claims) == marks & set(answer)
+    assert asked.answer.shape[1] == 0
+
+
+def test_logs_of_recall_have_no_filling(tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    made = recall(5, 256, 64, config, tokenizer)
+    assert not (made.log[:, WINDOW:] == EOS).any()
+    assert [group.of.max() for group in made.turns] == [3, 3, 3]
+
+
 def test_targets_are_within_their_facts(data: Batch) -> None:
-    assert data.facts.keys() == SEEN_FACTS.keys()
-    for name, target in data.facts.items():
+    assert data.seen.facts.keys() == SEEN_FACTS.keys()
+    for name, target in data.seen.facts.items():
         assert ((target == IGNORE) | ((target >= 0) & (target < len(SEEN_FACTS[name])))).all()
 
 
 def test_nothing_of_another_drive_is_remembered(data: Batch, config: NetworkConfig) -> None:
     first_of_second = SHAPE.moments
-    history, hidden = remembered(Network(config).eval(), Network(config).eval().encoder(data.observations), data)
-    assert data.recalled[first_of_second] == 0
+    network = Network(config).eval()
+    history, hidden = remembered(network, network.encoder(data.seen.observations), data.seen)
+    assert data.seen.recalled[first_of_second] == 0
     assert hidden[first_of_second, : config.history_slots].all()
     assert (history[first_of_second] == 0).all()
 
 
 def test_logs_alone_teach_the_trunk_alone(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     network = Network(config)
-    losses(network, None, recall(5, 128, 64, tokenizer), torch.Generator()).total.backward()
+    losses(network, None, recall(5, 128, 64, config, tokenizer), torch.Generator()).total.backward()
     assert network.before.weight.grad is not None
     assert all(parameter.grad is None for parameter in network.encoder.parameters())
 
@@ -76,13 +105,15 @@ def test_only_what_follows_the_end_is_filling() -> None:
 
 
 def test_a_batch_that_knows_nothing_gives_no_nan(data: Batch, config: NetworkConfig) -> None:
-    nothing = torch.full_like(data.motion, IGNORE)
-    blind = replace(
-        data,
-        facts={name: nothing for name in data.facts},
-        gap=torch.full_like(data.gap, torch.nan),
+    nothing = torch.full_like(data.seen.motion, IGNORE)
+    unseen = replace(
+        data.seen,
+        facts={name: nothing for name in data.seen.facts},
+        gap=torch.full_like(data.seen.gap, torch.nan),
         motion=nothing,
+        actions=torch.full_like(data.seen.actions, torch.nan),
     )
+    blind = replace(data, seen=unseen)
     found = losses(Network(config), blind, None, torch.Generator())
     found.total.backward()
     assert torch.isfinite(found.total)
@@ -90,7 +121,8 @@ def test_a_batch_that_knows_nothing_gives_no_nan(data: Batch, config: NetworkCon
 
 def test_without_turns_only_what_looks_learns(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     network = Network(config)
-    found = losses(network, batch(3, replace(SHAPE, turns=0), config, tokenizer), None, torch.Generator())
+    blank = make([3], 0, replace(SHAPE, log=0), config, tokenizer)
+    found = losses(network, blank, None, torch.Generator())
     found.total.backward()
     assert found.parts["answer"] != found.parts["answer"]
     assert network.before.weight.grad is None
@@ -100,15 +132,16 @@ def test_without_turns_only_what_looks_learns(tokenizer: Tokenizer, config: Netw
 def recipe(out: Path, **fields: int) -> Recipe:
     small = {
         "drives": 1,
-        "turns": 4,
-        "bare": 2,
+        "pool": 2,
+        "worded": 2,
+        "asked": 2,
         "log": 64,
         "recall": 64,
         "look_steps": 1,
         "recall_steps": 1,
         "warmup": 2,
     }
-    return Recipe(out=out, processes=1, bfloat16=False, **(small | fields))
+    return Recipe(out=out, processes=1, **(small | fields))
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -142,6 +175,35 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 def test_training_never_leaves_its_seeds() -> None:
-    made = Recipe(steps=TRAINING_SEEDS)
-    with pytest.raises(ValueError, match="need more than"):
-        made.first_seed(TRAINING_SEEDS // 4, 0)
+    with pytest.raises(ValueError, match="for training"):
+        Recipe(first_drive=TRAINING_SEEDS - 10, pool=11)
+
+
+def test_all_drives_of_the_pool_come_before_one_comes_again() -> None:
+    made = Recipe(pool=12, first_drive=100, drives=3, processes=2)
+    first = [seed for step in range(2) for process in range(2) for seed in made.seeds(step, process)]
+    assert sorted(first) == [*range(100, 112)]
+
+
+def test_eyes_that_are_kept_do_not_change(data: Batch, config: NetworkConfig) -> None:
+    network = Network(config).train()
+    keep_eyes(network)
+    before = {name: tensor.clone() for name, tensor in network.encoder.camera.state_dict().items()}
+    losses(network, data, None, torch.Generator()).total.backward()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.encoder.camera.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.encoder.camera.parameters())
+    assert network.encoder.image_tokens.weight.grad is not None
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
+def test_muon_takes_the_steps_of_torch(shape: tuple[int, int]) -> None:
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("torch.optim.Muon needs torch 2.9")
+    torch.manual_seed(0)
+    ours, theirs = (torch.nn.Parameter(torch.ones(shape)) for _ in range(2))
+    optimizers = (Muon([ours], lr=0.1, weight_decay=0.1), torch.optim.Muon([theirs], lr=0.1, weight_decay=0.1))
+    for _ in range(4):
+        ours.grad = theirs.grad = torch.randn(shape)
+        for optimizer in optimizers:
+            optimizer.step()
+    assert torch.allclose(ours, theirs, atol=0.02)

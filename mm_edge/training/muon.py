@@ -1,0 +1,49 @@
+"""Muon in single precision, for processors without matrix units for bfloat16.
+
+`torch.optim.Muon` multiplies in bfloat16, which is up to twenty times slower there: its step then takes longer than the
+gradient. Knows nothing about which matrices it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+MOMENTUM = 0.95
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Of the quintic iteration (Jordan et al. 2024, "Muon: an optimizer for hidden layers")."""
+ITERATIONS = 5
+
+
+class Muon(Optimizer):
+    """Momentum (Nesterov 1983) whose update is made orthogonal. `params`: matrices; lr and weight_decay as in
+    `torch.optim.Muon`, whose steps it takes but for rounding."""
+
+    def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for matrix in (parameter for parameter in group["params"] if parameter.grad is not None):
+                momentum = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(matrix))
+                momentum.lerp_(matrix.grad, 1 - MOMENTUM)
+                update = orthogonal(matrix.grad.lerp(momentum, MOMENTUM))
+                matrix.mul_(1 - group["lr"] * group["weight_decay"])
+                matrix.add_(update, alpha=-group["lr"] * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5)
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """[m, n] -> nearly U V^T of its singular value decomposition: singular values between about 0.5 and 1.5."""
+    a, b, c = COEFFICIENTS
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / x.norm().clamp(min=1e-7)
+    for _ in range(ITERATIONS):
+        gram = x @ x.T
+        x = a * x + torch.addmm(gram, gram, gram, beta=b, alpha=c) @ x
+    return x.T if tall else x

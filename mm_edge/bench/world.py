@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mm_edge.bench.harness import Result
-from mm_edge.training.batches import Batch, BatchShape, Recall, batch, recall
+from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, batch, look, recall
 from mm_edge.training.losses import losses
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
@@ -29,11 +29,15 @@ def measure(seed: int, quick: bool) -> Result:
     with TemporaryDirectory() as folder:
         trainer = Trainer(Recipe(out=Path(folder)), 0)
     recipe = trainer.recipe
-    shape = BatchShape(recipe.drives, turns=recipe.turns, bare=recipe.bare, log=LOG_WORDS)
+    shape = BatchShape(worded=recipe.worded, asked=recipe.asked, log=recipe.drive_log)
+    seeds = [seed + row for row in range(recipe.drives)]
+
+    def seen(drive: int) -> Seen:
+        return look(drive, shape.moments, trainer.config.history_slots)
 
     def generated() -> tuple[Batch, Recall]:
-        drives = batch(seed, shape, trainer.config, trainer.tokenizer)
-        return drives, recall(seed, recipe.recall, shape.log, trainer.tokenizer)
+        drives = batch(seen, seeds, 0, shape, trainer.config, trainer.tokenizer)
+        return drives, recall(seed, recipe.recall, LOG_WORDS, trainer.config, trainer.tokenizer)
 
     made = generated()
 
@@ -62,7 +66,10 @@ def measure(seed: int, quick: bool) -> Result:
         "n": float(repeats),
     }
     rows: list[dict[str, object]] = [{"task": name, "median ms": 1e3 * s} for name, s in seconds.items()]
-    notes = [f"one core; a batch: {shape.drives} drives, {shape.drives * shape.moments} frames, sound, questions, logs"]
+    notes = [
+        f"one core; a batch: {recipe.drives} drives, {recipe.drives * shape.moments} frames, sound, questions, logs; all of it "
+        "drawn anew, where training draws a drive once and comes back to it"
+    ]
     return Result(headline, rows, notes)
 
 

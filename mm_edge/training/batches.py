@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -166,7 +167,8 @@ def batch(
 ) -> Batch:
     """The drives of `seeds` with other logs and questions on every visit. `seen`: `look` of a seed."""
     parts, logs = [], []
-    groups: tuple[list[Turn], list[Turn]] = ([], [])
+    worded: list[list[Turn]] = []
+    asked: list[list[Turn]] = []
     for row, seed in enumerate(seeds):
         rng = np.random.default_rng([seed, visit, 8])
         parts.append(_moved(seen(seed), rng))
@@ -174,16 +176,18 @@ def batch(
             words = int(rng.integers(shape.log)) if rng.random() < SHORT_LOGS else shape.log
             journey = Journey(int(rng.integers(TRAINING_SEEDS)), words)
             logs.append(tokenizer.log(journey.words))
-            for turns, made in zip(groups, _drive_turns(seed, row, journey, shape, rng), strict=True):
-                turns.extend(made)
+            turn = _turn_maker(seed, row, journey, shape, rng)
+            worded.append([turn(True) for _ in range(shape.worded)])
+            asked.append([turn(False) for _ in range(shape.asked)])
     ids, bias = _logs(logs, shape.log)
-    return Batch(_joined(parts), ids, bias, tuple(_turns(turns, config, tokenizer) for turns in groups if turns))
+    turns = (*_turns(worded, config, tokenizer), *_turns(asked, config, tokenizer))
+    return Batch(_joined(parts), ids, bias, turns)
 
 
-def _drive_turns(
+def _turn_maker(
     seed: int, row: int, journey: Journey, shape: BatchShape, rng: np.random.Generator
-) -> tuple[list[Turn], list[Turn]]:
-    """Questions about a drive that are worded, and those that are not."""
+) -> Callable[[bool], Turn]:
+    """What makes a turn about a drive, whose answer is worded or not."""
     drive, times_s = Drive(seed, DURATION_S), _times_s(seed, shape.moments)
 
     def turn(wording: bool) -> Turn:
@@ -191,30 +195,25 @@ def _drive_turns(
         question = _question(drive, journey, times_s[moment], rng)
         return _turn(row * shape.moments + moment, question, journey, rng, wording)
 
-    return [turn(True) for _ in range(shape.worded)], [turn(False) for _ in range(shape.asked)]
+    return turn
 
 
 def recall(seed: int, words: int, log: int, config: NetworkConfig, tokenizer: Tokenizer) -> Recall:
     """About `words` words in logs of up to `log`, of journeys that follow from `seed`."""
     rng = np.random.default_rng([seed, 41])
     rows = max(2, words // log)
-    logs: list[list[int]] = []
-    groups: tuple[list[Turn], ...] = ([], [], [])
-    shares = (WORDED, 1 - WORDED - BARE, BARE)
-    for row, journey_seed in enumerate(rng.integers(TRAINING_SEEDS, size=rows)):
-        journey = Journey(int(journey_seed), log)
-        logs.append(tokenizer.log(journey.words))
-        for group, share in zip(groups, shares, strict=True):
-            for _ in range(max(1, round(share * words / WORDS_PER_QUESTION / rows))):
-                if group is not groups[-1]:
-                    group.append(_turn(row, ask_history(journey, rng), journey, rng, group is groups[0]))
-                elif rng.random() < FOLLOWING:
-                    group.append(_following(row, journey, rng))
-                else:
-                    group.append(_bare(row, journey, rng))
+    worded, asked, bare = (
+        max(1, round(share * words / WORDS_PER_QUESTION / rows)) for share in (WORDED, 1 - WORDED - BARE, BARE)
+    )
+    journeys = [Journey(int(each), log) for each in rng.integers(TRAINING_SEEDS, size=rows)]
+    logs = [tokenizer.log(journey.words) for journey in journeys]
     shortest = min(map(len, logs))
-    ids, _ = _logs([ids[-shortest:] for ids in logs], shortest)
-    return Recall(ids, tuple(_turns(group, config, tokenizer) for group in groups))
+    ids, _ = _logs([each[-shortest:] for each in logs], shortest)
+    rows_of = [
+        [[_past_turn(row, journey, rng, kind) for _ in range(count)] for row, journey in enumerate(journeys)]
+        for kind, count in (("worded", worded), ("asked", asked), ("bare", bare))
+    ]
+    return Recall(ids, tuple(turns for each in rows_of for turns in _turns(each, config, tokenizer)))
 
 
 def claimed(question: Question) -> str:
@@ -234,9 +233,13 @@ def _turn(of: int, question: Question, journey: Journey, rng: np.random.Generato
     return Turn(of, request, claimed(question), style, answered)
 
 
-def _bare(row: int, journey: Journey, rng: np.random.Generator) -> Turn:
-    """A topic and what the question is about, instead of the question."""
+def _past_turn(row: int, journey: Journey, rng: np.random.Generator, kind: Literal["worded", "asked", "bare"]) -> Turn:
+    """About a log alone. A bare one names the topic, and what the question is about, instead of asking."""
+    if kind == "bare" and rng.random() < FOLLOWING:
+        return _following(row, journey, rng)
     question = ask_history(journey, rng)
+    if kind != "bare":
+        return _turn(row, question, journey, rng, kind == "worded")
     about = [word for word in tokens(journey.names.marked(question.text)) if word in ABOUT]
     return Turn(row, " ".join([f"<{question.topic}>", *about]), claimed(question))
 
@@ -313,8 +316,22 @@ def _logs(logs: list[list[int]], length: int) -> tuple[Tensor, Tensor]:
     return ids, bias
 
 
-def _turns(turns: list[Turn], config: NetworkConfig, tokenizer: Tokenizer) -> Turns:
-    requests = [tokenizer.request(turn.request, config.request_length) for turn in turns]
+def _turns(rows: Sequence[Sequence[Turn]], config: NetworkConfig, tokenizer: Tokenizer) -> list[Turns]:
+    """Rows of equally many turns, cut in two: the shorter requests of each and the longer ones, since filling costs as
+    much as words."""
+    half = len(rows[0]) // 2 if rows else 0
+    parts: tuple[list[tuple[Turn, list[int]]], ...] = ([], [])
+    for row in rows:
+        requests = ((turn, tokenizer.request(turn.request, config.request_length)) for turn in row)
+        ordered = sorted(requests, key=lambda pair: len(pair[1]))
+        parts[0].extend(ordered[:half])
+        parts[1].extend(ordered[half:])
+    return [_stacked(part, config, tokenizer) for part in parts if part]
+
+
+def _stacked(pairs: list[tuple[Turn, list[int]]], config: NetworkConfig, tokenizer: Tokenizer) -> Turns:
+    """Turns with the ids of their requests."""
+    turns, requests = zip(*pairs, strict=True)
     longest = max([1, *map(len, requests)])
     length = config.answer_length if turns[0].answer else 0
     return Turns(

@@ -44,7 +44,9 @@ def losses(network: Network, batch: Batch | None, recall: Recall | None, generat
     """Either may be missing; a batch without turns trains what looks, and leaves out the others."""
     parts = {} if batch is None else _batch_losses(network, batch, generator)
     if recall is not None:
-        log = Past(network.read(network.text(recall.log), 0), torch.zeros(len(recall.log), recall.log.shape[1] - WINDOW))
+        log = Past(
+            network.read(network.text(recall.log), 0), torch.zeros(len(recall.log), recall.log.shape[1] - WINDOW)
+        )
         start = torch.tensor(float(log.bias.shape[1]))
         parts |= _turn_losses(network, recall.turns, log, None, start, generator, ("recall", "retold"))
     total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()

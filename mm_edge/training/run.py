@@ -6,7 +6,9 @@ import csv
 import os
 import socket
 from math import isnan, nan
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
 
 import torch
 import torch.distributed as dist
@@ -68,12 +70,21 @@ def _smoothed(values: list[float], keep: float = 0.95) -> list[float]:
 
 
 def _process(process: int, recipe: Recipe, port: int) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     dist.init_process_group("gloo", rank=process, world_size=recipe.processes)
     try:
         Trainer(recipe, process).run()
     finally:
         dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """A run that was killed leaves nobody behind who goes on writing to its folder."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _free_port() -> int:

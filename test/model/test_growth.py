@@ -52,7 +52,9 @@ def outputs(network: Network) -> dict[str, Tensor]:
     }
 
 
-def without_mean(x: Tensor, _: object, weight: Tensor | None = None, bias: Tensor | None = None, __: float = 0) -> Tensor:
+def without_mean(
+    x: Tensor, _: object, weight: Tensor | None = None, bias: Tensor | None = None, __: float = 0
+) -> Tensor:
     """Layer norm that subtracts nothing."""
     return normalised(x) * (1.0 if weight is None else weight) + (0.0 if bias is None else bias)
 

@@ -50,24 +50,32 @@ def test_a_batch_follows_from_its_seeds(data: Batch, tokenizer: Tokenizer, confi
 
 def test_a_drive_comes_again_with_other_questions(data: Batch, tokenizer: Tokenizer, config: NetworkConfig) -> None:
     again = make([17, 4], 4, SHAPE, config, tokenizer)
-    assert torch.equal(data.seen.observations.image, again.seen.observations.image)
+    assert torch.equal(data.seen.observations.state, again.seen.observations.state)
+    assert not torch.equal(data.seen.observations.image, again.seen.observations.image)  # it moved a little
     assert not torch.equal(data.log, again.log)
 
 
 def test_answers_state_what_is_claimed(data: Batch, tokenizer: Tokenizer) -> None:
-    worded, asked = data.turns
-    assert (len(worded.of), len(asked.of)) == (2 * SHAPE.worded, 2 * SHAPE.asked)
-    assert torch.equal(worded.claims[:, 0], worded.answer[:, 0])
     marks = set(tokenizer.marks)
-    for claims, answer in zip(worded.claims.tolist(), worded.answer.tolist(), strict=True):
-        assert marks & set(claims) == marks & set(answer)
-    assert asked.answer.shape[1] == 0
+    worded = [turns for turns in data.turns if turns.answer.shape[1]]
+    assert sum(len(turns.of) for turns in worded) == 2 * SHAPE.worded
+    assert sum(len(turns.of) for turns in data.turns) == 2 * (SHAPE.worded + SHAPE.asked)
+    for turns in worded:
+        assert torch.equal(turns.claims[:, 0], turns.answer[:, 0])
+        for claims, answer in zip(turns.claims.tolist(), turns.answer.tolist(), strict=True):
+            assert marks & set(claims) == marks & set(answer)
+
+
+def test_turns_are_rows_of_a_drive_each(data: Batch) -> None:
+    for turns in data.turns:
+        assert turns.of.div(SHAPE.moments, rounding_mode="floor").diff().ge(0).all()
+        assert len(turns.of) % 2 == 0
 
 
 def test_logs_of_recall_have_no_filling(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     made = recall(5, 256, 64, config, tokenizer)
     assert not (made.log[:, WINDOW:] == EOS).any()
-    assert [group.of.max() for group in made.turns] == [3, 3, 3]
+    assert {int(group.of.max()) for group in made.turns} == {3}
 
 
 def test_targets_are_within_their_facts(data: Batch) -> None:

@@ -67,8 +67,8 @@ def measure(seed: int, quick: bool) -> Result:
     }
     rows: list[dict[str, object]] = [{"task": name, "median ms": 1e3 * s} for name, s in seconds.items()]
     notes = [
-        f"one core; a batch: {recipe.drives} drives, {recipe.drives * shape.moments} frames, sound, questions, logs; all of it "
-        "drawn anew, where training draws a drive once and comes back to it"
+        f"one core; a batch: {recipe.drives} drives, {recipe.drives * shape.moments} frames, sound, questions, logs; "
+        "all of it drawn anew, where training draws a drive once and comes back to it"
     ]
     return Result(headline, rows, notes)
 

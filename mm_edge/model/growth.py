@@ -8,7 +8,6 @@ the mean that layer norm subtracts, which the zeros change. Knows nothing about 
 from __future__ import annotations
 
 import re
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -61,14 +60,14 @@ def _source(name: str, every: int) -> str | None:
 def _views(name: str, target: Tensor, source: Tensor, large: Network, small: Network) -> tuple[Tensor, Tensor]:
     """Both cut so that what belongs together begins at the same index of every axis."""
     if re.match(r"blocks\.\d+\.qkv", name):
-        shape = (3, -1, small.config.d // small.config.heads)
+        shape: tuple[int, ...] = (3, -1, small.config.d // small.config.heads)
     elif name.startswith("encoder.state_tokens"):
         shape = (STATE_TOKENS, -1)
     elif name == "before.weight":
         return target.view(large.config.d, WINDOW, -1), source.view(small.config.d, WINDOW, -1)
     else:
         return target, source
-    return target.unflatten(0, shape), source.unflatten(0, cast(tuple[int, ...], shape))
+    return target.unflatten(0, shape), source.unflatten(0, shape)
 
 
 def _paste(target: Tensor, source: Tensor, factor: float, fresh: bool) -> None:

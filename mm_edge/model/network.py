@@ -74,7 +74,7 @@ class NetworkConfig:
 
 
 RUNGS: dict[str, dict[str, int]] = {"small": {}, "large": {"d": 240, "layers": 8, "heads": 6}}
-"""What differs from NetworkConfig's own values. A wider rung has more heads of the same width, so that it can begin as a
+"""What differs from NetworkConfig's own values. A wider rung has more heads of the same width: it can then begin as a
 smaller one (model/growth.py)."""
 
 KV = tuple[Tensor, Tensor]
@@ -213,7 +213,7 @@ class Network(nn.Module):
         _, motion = self.motion(history, summary)
         return torch.cat([history, percept, motion], 1) + self.scene_place[missing:]
 
-    def read(self, x: Tensor, start: Tensor, past: Sequence[Past] = (), bias: Tensor | None = None) -> list[KV]:
+    def read(self, x: Tensor, start: Tensor | float, past: Sequence[Past] = (), bias: Tensor | None = None) -> list[KV]:
         """Causal pass over x [B, T, d] at the places from `start` on -> its own keys and values.
 
         start: [1] or a number; bias: [B, T], added to the scores of x itself; hides what is only filling.

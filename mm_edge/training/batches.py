@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -233,8 +232,9 @@ def _turn(of: int, question: Question, journey: Journey, rng: np.random.Generato
     return Turn(of, request, claimed(question), style, answered)
 
 
-def _past_turn(row: int, journey: Journey, rng: np.random.Generator, kind: Literal["worded", "asked", "bare"]) -> Turn:
-    """About a log alone. A bare one names the topic, and what the question is about, instead of asking."""
+def _past_turn(row: int, journey: Journey, rng: np.random.Generator, kind: str) -> Turn:
+    """About a log alone; kind: "worded", "asked" or "bare". A bare one names the topic, and what the question is about,
+    instead of asking."""
     if kind == "bare" and rng.random() < FOLLOWING:
         return _following(row, journey, rng)
     question = ask_history(journey, rng)

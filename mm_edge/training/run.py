@@ -10,7 +10,6 @@ from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
 
-import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 

@@ -55,17 +55,18 @@ class Recipe(BaseModel):
         return max(64, int(self.log / shrink * (2 + step % 3) / 4))
 
     def seeds(self, step: int, process: int) -> list[int]:
-        """The drives of a process's batch."""
-        places = np.arange(self.drives) + (step * self.processes + process) * self.drives
-        rounds, places = np.divmod(places, self.pool)
-        orders = {turn: np.random.default_rng([turn, 43]).permutation(self.pool) for turn in set(rounds.tolist())}
-        pairs = zip(rounds.tolist(), places.tolist(), strict=True)
-        return [self.first_drive + int(orders[turn][place]) for turn, place in pairs]
+        """The drives of a process's batch: all of its own part of the pool before one comes again."""
+        own = range(self.first_drive + process, self.first_drive + self.pool, self.processes)
+        rounds, places = np.divmod(np.arange(self.drives) + step * self.drives, len(own))
+        orders = {turn: np.random.default_rng([turn, 43]).permutation(len(own)) for turn in set(rounds.tolist())}
+        return [own[orders[turn][place]] for turn, place in zip(rounds.tolist(), places.tolist(), strict=True)]
 
     @model_validator(mode="after")
     def _stays_in_training(self) -> Recipe:
         if self.first_drive + self.pool > TRAINING_SEEDS:
             raise ValueError(f"the last drive is beyond the {TRAINING_SEEDS} that are for training")
+        if self.pool < self.processes:
+            raise ValueError(f"{self.pool} drives are too few for {self.processes} processes")
         return self
 
 

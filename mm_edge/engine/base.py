@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -94,9 +95,10 @@ class Engine(Protocol):
 
 
 class Runner(Protocol):
-    """Runs the graphs of `mm_edge.model.graphs`."""
+    """Runs the graphs of `mm_edge.model.graphs`. device: where outputs are, and where inputs are best put."""
 
     name: str
+    device: torch.device
 
     def run(self, graph: str, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Inputs and outputs are those of the graph, in order."""

@@ -65,7 +65,7 @@ class GraphEngine:
         end = self._config.scene_length + self._config.request_length
         unasked = self._config.request_length - len(ids)
         known = log or self._no_log()
-        bias = torch.zeros(self._config.turn_length)
+        bias = torch.zeros(self._config.turn_length, device=self.runner.device)
         bias[:missing] = HIDDEN
         bias[end - unasked : end] = HIDDEN
         k, v = self.runner.run(
@@ -118,7 +118,9 @@ class GraphEngine:
     def _no_log(self) -> Log:
         config = self._config
         shape = (config.layers, config.heads, config.log_length, config.d // config.heads)
-        return Log(torch.zeros(shape), torch.zeros(shape), torch.full((config.log_length,), HIDDEN), 0, ())
+        device = self.runner.device
+        k, v = (torch.zeros(shape, device=device) for _ in range(2))
+        return Log(k, v, torch.full((config.log_length,), HIDDEN, device=device), 0, ())
 
 
 def _number(value: float) -> Tensor:

@@ -32,8 +32,6 @@ WINDOW = 4
 MATCHING, MATCHING_GAIN = 3, 3.0
 """Heads of the first layer that begin as matching heads, and how sharply."""
 ROPE_BASE = 20_000.0
-ALL = torch.zeros(1, 1, 1, 1)
-"""The mask of tokens that all see each other."""
 
 
 @dataclass(frozen=True)
@@ -245,13 +243,13 @@ class Network(nn.Module):
         """Claims [B, CLAIMS, d], as `word` or `meant` gives them, as a part of the context of their request, which
         began at `start`."""
         places = start + self.config.request_length + CLAIMS + torch.arange(CLAIMS)
-        _, cache = self._run(claims + self.claim_place, places, past, ALL)
+        _, cache = self._run(claims + self.claim_place, places, past, _all())
         return Past(cache, torch.zeros(len(claims), CLAIMS))
 
     def answer(self, ids: Tensor, style: Tensor, start: Tensor, past: Sequence[Past]) -> Tensor:
         """ids [B, L] in style [B] at the places from `start` on -> logits [B, L, V]."""
         x = self.word(ids) + self.answer_place[: ids.shape[1]] + self.answer_styles(style)[:, None]
-        states, _ = self._run(x, start + torch.arange(ids.shape[1]), past, ALL)
+        states, _ = self._run(x, start + torch.arange(ids.shape[1]), past, _all())
         return self.say(states[-1])
 
     def say(self, state: Tensor) -> Tensor:
@@ -307,4 +305,9 @@ def _causal(length: int, bias: Tensor | None) -> Tensor | None:
     """What is added to the scores of a text among itself; bias: [B, length], of its filling."""
     if bias is None:
         return None
-    return torch.maximum(later(length) + bias[:, None, None], torch.tensor(HIDDEN))
+    return (later(length) + bias[:, None, None]).clamp(min=HIDDEN)
+
+
+def _all() -> Tensor:
+    """The mask of tokens that all see each other."""
+    return torch.zeros(1, 1, 1, 1)

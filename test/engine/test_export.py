@@ -14,6 +14,7 @@ from mm_edge.engine import choose, open_engine
 from mm_edge.engine.base import EngineError, EngineMissing
 from mm_edge.engine.export import export, find, manifest
 from mm_edge.engine.reference import TOLERANCE, probabilities, reference_path, write_reference
+from mm_edge.engine.torch_runner import TorchRunner
 from mm_edge.model.checkpoint import save
 from mm_edge.model.features import features
 from mm_edge.model.graphs import GRAPHS, graphs, split_facts
@@ -124,6 +125,17 @@ def test_too_long_a_log_is_refused(weights: Path) -> None:
     engine = open_engine(weights)
     with pytest.raises(ValueError, match="at most 128"):
         engine.read(["tunnel"] * 129)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_graph_makes_nothing_on_another_device(weights: Path, name: str) -> None:
+    """As a GPU needs it; "meta" is a device that computes nothing and takes no tensor of another one."""
+    meta = torch.device("meta")
+    runner = TorchRunner(graphs_of(weights), meta)
+    graph = graphs(graphs_of(weights))[name]
+    outputs = runner.run(name, *(tensor.to(meta) for tensor in graph.inputs.values()))
+    assert len(outputs) == len(graph.outputs)
+    assert {output.device for output in outputs} == {meta}
 
 
 def graphs_of(weights: Path) -> Network:

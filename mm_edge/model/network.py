@@ -29,8 +29,8 @@ CLAIMS = 4
 """What an answer states, in tokens: its topic and up to three values."""
 WINDOW = 4
 """A word of a text also carries this many words before it."""
-MATCHING, MATCHING_GAIN = 3, 3.0
-"""Heads of the first layer that begin as matching heads, and how sharply."""
+MATCHING, MATCHING_GAIN, COPYING_GAIN = 3, 3.0, 2.0
+"""Heads of the first layer that begin as matching heads; how sharply, and how strongly they copy."""
 ROPE_BASE = 20_000.0
 
 
@@ -52,8 +52,9 @@ class NetworkConfig:
     log_length: int = 1536
 
     def __post_init__(self) -> None:
-        if (WINDOW + 1) * self.code_length > self.d:
-            raise ValueError(f"{self.heads} heads leave no room for the codes of {WINDOW + 1} words in {self.d}")
+        words = WINDOW + 1 + min(MATCHING, self.heads)
+        if words * self.code_length > self.d:
+            raise ValueError(f"{self.heads} heads leave no room for the codes of {words} words in {self.d}")
 
     @property
     def code_length(self) -> int:
@@ -283,14 +284,15 @@ class Network(nn.Module):
 @torch.no_grad()
 def begin_matching(network: Network) -> None:
     """Let the first layer's first heads begin as what training finds last: a word attends to what followed the same
-    word before (induction heads: Olsson et al. 2022), head h to what stood h + 1 places behind it.
+    word before, and copies it (induction heads: Olsson et al. 2022), head h what stood h + 1 places behind it.
 
-    Codes fill the first numbers of a word; those of the words before it begin side by side behind them.
+    Codes fill the first numbers of a word; those of the words before it begin side by side behind them, then those that
+    the heads copy. Without the copies the heads are of no use at first, and training undoes them.
     """
     d, first = network.config.d, cast(Block, network.blocks[0])
     width, size = d // first.heads, network.config.code_length  # a head's last `size` numbers are not rotated
     earlier = nn.init.zeros_(network.before.weight).view(d, WINDOW, d)
-    queries, keys, _ = first.qkv.weight.view(3, first.heads, width, d)
+    queries, keys, values = first.qkv.weight.view(3, first.heads, width, d)
     same = torch.eye(size)
     for back in range(1, WINDOW + 1):
         earlier[back * size : (back + 1) * size, WINDOW - back, :size] = same
@@ -298,6 +300,10 @@ def begin_matching(network: Network) -> None:
         queries[head], keys[head] = 0.0, 0.0
         queries[head, width - size :, :size] = same
         keys[head, width - size :, (head + 1) * size : (head + 2) * size] = same
+        values[head] = 0.0
+        values[head, :size, :size] = same
+        written = (WINDOW + 1 + head) * size
+        first.out.weight[written : written + size, head * width : head * width + size] = COPYING_GAIN * same
         first.gain[head] = MATCHING_GAIN
 
 

@@ -21,14 +21,13 @@ from mm_edge.engine import load, trust_path, weights_path
 from mm_edge.engine.base import Engine
 from mm_edge.model.network import RUNGS
 from mm_edge.model.schema import SCENE_FACTS
-from mm_edge.training.evaluate import Outcome, driven, outcomes, recalled, routed
+from mm_edge.training.evaluate import PASSES, Outcome, Pair, driven, outcomes, recalled, routed
 from mm_edge.trust.calibration import expected_calibration_error
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.questions import FAMILIES
 from mm_edge.world.recall import HISTORY_FAMILIES
 
-PASSES, SINGLE = 4, 1
 SCENE = frozenset(SCENE_FACTS) | {"motion", "ahead"}
 """Families of questions about the surroundings."""
 LOG_WORDS = 1032
@@ -51,7 +50,7 @@ class Size:
 
 PARTS = 2
 """Processes that measure at the same time."""
-Answers = list[tuple[Outcome, ...]]
+Answers = list[Pair]
 FULL, QUICK = Size(400, 200, 400, 1000), Size(50, 25, 60, 30)
 
 
@@ -82,7 +81,7 @@ def measure(seed: int, quick: bool) -> Result:
     headline |= {name: headline[f"{name}_{HEADLINE_RUNG}"] for name in UNSUFFIXED}
     notes = [
         f"{size.scene} drives with questions about the present and {size.history} with a log of at least 1,024 words, "
-        f"from seed {seed}; at most {PASSES} passes against {SINGLE}; intervals: Wilson, 95 %",
+        f"from seed {seed}; at most {PASSES} passes against one; intervals: Wilson, 95 %",
         "commonest: always saying what is most often right in that family",
         "crowd: test split of CLINC150; right: the answer is about what was asked; routed: the mean of its families",
         f"action_ade: mean distance to the true path over 4 s, n = {len(found['small'].paths)}",
@@ -94,12 +93,12 @@ def _answers(rung: str, seed: int, size: Size) -> tuple[Answers, dict[str, list[
     """Answers about the present, and what requests in people's own words were taken for."""
     engine = load(rung)
     routes = {family: _crowd(engine, seed, family, size.crowd) for family in crowd("test")}
-    return [*outcomes(engine, seed, size.scene, (PASSES, SINGLE))], routes
+    return [*outcomes(engine, seed, size.scene)], routes
 
 
 def _past_and_paths(rung: str, seed: int, size: Size) -> tuple[Answers, list[tuple[float, float]]]:
     engine = load(rung)
-    past = recalled(engine, seed, size.history, LOG_WORDS, (PASSES, SINGLE))
+    past = recalled(engine, seed, size.history, LOG_WORDS)
     return [*past], [*driven(engine, seed, size.paths)]
 
 
@@ -138,14 +137,14 @@ def _headline(rung: str, measured: Measured, rows: list[dict[str, object]]) -> d
     return found
 
 
-def _rows(pairs: Iterable[tuple[Outcome, ...]], families: Sequence[str]) -> list[dict[str, object]]:
-    by_family: dict[str, list[tuple[Outcome, ...]]] = defaultdict(list)
+def _rows(pairs: Iterable[Pair], families: Sequence[str]) -> list[dict[str, object]]:
+    by_family: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         by_family[pair[0].question.family].append(pair)
     return [_row(family, by_family[family]) for family in families if by_family[family]]
 
 
-def _row(family: str, pairs: list[tuple[Outcome, ...]]) -> dict[str, object]:
+def _row(family: str, pairs: list[Pair]) -> dict[str, object]:
     answers = Counter((p[0].question.topic, *sorted(p[0].question.facts.items())) for p in pairs)
     return {
         "family": family,

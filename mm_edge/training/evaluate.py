@@ -25,6 +25,7 @@ from mm_edge.world.questions import FAMILIES, Question, ask, right
 from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 
 DURATION_S = 14.0
+PASSES = 4
 TURNS = 6
 """Questions per drive."""
 ROUTED_WORDS = 256
@@ -44,11 +45,12 @@ class Outcome:
     pooled: NDArray[np.float32] | None
 
 
-def outcomes(engine: Engine, first_seed: int, drives: int, passes: Sequence[int]) -> Iterator[tuple[Outcome, ...]]:
-    """TURNS questions about the present on each of `drives` drives from `first_seed` on, families in turn.
+Pair = tuple[Outcome, Outcome]
+"""What at most PASSES passes give, and what the first one gave."""
 
-    One outcome per entry of `passes`, which is the most passes that the answer may take.
-    """
+
+def outcomes(engine: Engine, first_seed: int, drives: int) -> Iterator[Pair]:
+    """TURNS questions about the present on each of `drives` drives from `first_seed` on, families in turn."""
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 11])
         drive = Drive(seed, DURATION_S)
@@ -56,12 +58,10 @@ def outcomes(engine: Engine, first_seed: int, drives: int, passes: Sequence[int]
             family = FAMILIES[(seed * TURNS + turn) % len(FAMILIES)]
             t_s = rng.uniform(4.6, DURATION_S - 0.5)
             question = ask(drive, t_s, rng, family)
-            yield evaluate(engine, *seen(engine, drive, t_s), question.text, question, int(rng.integers(1, 9)), passes)
+            yield evaluate(engine, *seen(engine, drive, t_s), question.text, question, int(rng.integers(1, 9)))
 
 
-def recalled(
-    engine: Engine, first_seed: int, drives: int, words: int, passes: Sequence[int]
-) -> Iterator[tuple[Outcome, ...]]:
+def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Pair]:
     """As `outcomes`, about the past: logs of `words` words."""
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 13])
@@ -70,7 +70,7 @@ def recalled(
         for turn in range(TURNS):
             question = ask_history(journey, rng, HISTORY_FAMILIES[(seed * TURNS + turn) % len(HISTORY_FAMILIES)])
             request = journey.names.marked(question.text)
-            yield evaluate(engine, *scene, request, question, int(rng.integers(1, 9)), passes, log)
+            yield evaluate(engine, *scene, request, question, int(rng.integers(1, 9)), log)
 
 
 def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
@@ -115,17 +115,17 @@ def evaluate(
     request: str,
     question: Question,
     style: int,
-    passes: Sequence[int],
     log: Log | None = None,
-) -> tuple[Outcome, ...]:
-    """One turn, drafted anew for every entry of `passes`."""
+) -> Pair:
+    """One turn."""
     cache = engine.prefill(past, percept, request, style, log)
     tokenizer = engine.tokenizer
     held = set(log.ids) if log else set()
     nobody = [index for index in tokenizer.names if index not in held]
     forbidden = [*nobody, *(tokenizer.unasked if request else ())]
-    last = [[*drafts(engine, cache, most, forbidden)][-1] for most in passes]
-    return tuple(_outcome(question, draft, percept.pooled if sees else None) for draft in last)
+    first, *better = drafts(engine, cache, PASSES, forbidden)
+    pooled = percept.pooled if sees else None
+    return _outcome(question, better[-1] if better else first, pooled), _outcome(question, first, pooled)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:

@@ -22,15 +22,14 @@ CALIBRATION_DRIVES, LOGS = 250, 80
 """Drives with questions about the present, and logs with questions about the past."""
 LOG_WORDS = 512
 NOVELTY_DRIVES = 1500
-PASSES = 4
 
 
 def fit(weights: Path, out: Path) -> TrustConstants:
     """Write `out` for `weights`: calibration from answered questions, novelty from single frames."""
     torch.set_num_threads(1)
     engine = open_engine(weights)
-    answered = [outcome for (outcome,) in outcomes(engine, TUNING_SEED, CALIBRATION_DRIVES, (PASSES,))]
-    answered += [outcome for (outcome,) in recalled(engine, TUNING_SEED, LOGS, LOG_WORDS, (PASSES,))]
+    answered = [outcome for outcome, _ in outcomes(engine, TUNING_SEED, CALIBRATION_DRIVES)]
+    answered += [outcome for outcome, _ in recalled(engine, TUNING_SEED, LOGS, LOG_WORDS)]
     calibration = Calibration.fit([o.confidence for o in answered], [o.right for o in answered])
     frames = _frames(engine, TUNING_SEED + CALIBRATION_DRIVES, NOVELTY_DRIVES)
     half = len(frames) // 2

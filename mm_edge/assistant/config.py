@@ -15,7 +15,9 @@ READ_ONLY: dict[str, JsonValue] = {"read_only": True}
 class AssistantConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rung: Literal["small"] = Field("small", description="Which size of the model answers.", json_schema_extra=READ_ONLY)
+    rung: Literal["small", "large"] = Field(
+        "small", description="Which size of the model answers.", json_schema_extra=READ_ONLY
+    )
     engine: Literal["auto", "tensorrt", "onnxruntime", "torch"] = Field(
         "auto",
         description="What runs the model; the next one is used when it cannot. auto: the first that was exported.",

@@ -41,10 +41,12 @@ SHORT_LOGS = 0.2
 """Share of the drives whose log is of any length up to the longest."""
 FRAGMENTS = 0.2
 """Share of the refused ones that are cut short or make no sense."""
-FOLLOWING = 0.15
+FOLLOWING = 0.3
 """Share of the questions about logs alone that ask what followed a name or a landmark."""
-BARE, WORDED = 0.4, 0.15
+BARE, WORDED = 0.45, 0.15
 """Shares of the questions about logs alone that name their topic instead of asking, and whose answer is worded."""
+HARD = ("when", "after", "task_state", "stops_since", "call_before", "call_length", "charged")
+"""Families that need more than the latest event of a kind: asked about logs alone twice as often as the others."""
 WORDS_PER_QUESTION = 6
 """Of logs that nothing else is about."""
 ABOUT = MARKS.union(LANDMARKS)
@@ -237,7 +239,7 @@ def _past_turn(row: int, journey: Journey, rng: np.random.Generator, kind: str) 
     instead of asking."""
     if kind == "bare" and rng.random() < FOLLOWING:
         return _following(row, journey, rng)
-    question = ask_history(journey, rng)
+    question = ask_history(journey, rng, str(rng.choice((*HISTORY_FAMILIES, *HARD))))
     if kind != "bare":
         return _turn(row, question, journey, rng, kind == "worded")
     about = [word for word in tokens(journey.names.marked(question.text)) if word in ABOUT]

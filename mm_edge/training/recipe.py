@@ -19,6 +19,9 @@ TUNING_SEED = 1_000_000
 LONGER = ((0.15, 12), (0.35, 6), (0.55, 3), (0.75, 1.5))
 """Until that share of the steps with questions, logs are so many times shorter than at the end."""
 
+LONG_DRIVE_LOGS = 5
+"""One in so many steps has drives with long logs."""
+
 
 class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +40,8 @@ class Recipe(BaseModel):
     asked: int = Field(20, ge=0, description="Questions per drive of which only the claims are learnt.")
     recall: int = Field(2048, ge=1, description="Words of logs per process and step with questions about nothing else.")
     log: int = Field(1280, ge=64, description="Words of the longest of them; the first ones are shorter.")
-    drive_log: int = Field(192, ge=64, description="Words of the longest log behind a drive's own questions.")
+    log_grows: bool = Field(True, description="Whether logs begin short; otherwise they are as long as at the end.")
+    drive_log: int = Field(192, ge=64, description="Words of the longest log behind a drive's own questions, mostly.")
     rate: float = Field(2e-3, gt=0, description="Highest learning rate of AdamW.")
     hidden_rate: float = Field(0.02, gt=0, description="Highest learning rate of Muon, for hidden layers' matrices.")
     warmup: int = Field(100, ge=0, description="Steps until the highest learning rate.")
@@ -51,8 +55,13 @@ class Recipe(BaseModel):
         """Words of a step's logs: longer and longer, and never one length alone."""
         first = self.look_steps
         done = (step - first) / max(1, self.steps - first)
-        shrink = next((shrink for until, shrink in LONGER if done < until), 1)
+        shrink = next((shrink for until, shrink in LONGER if self.log_grows and done < until), 1)
         return max(64, int(self.log / shrink * (2 + step % 3) / 4))
+
+    def drive_log_length(self, step: int) -> int:
+        """Words of the log behind the questions of a step's drives: now and then as many as logs have by themselves."""
+        log = self.log_length(step)
+        return log if step % LONG_DRIVE_LOGS == 0 else min(log, self.drive_log)
 
     def seeds(self, step: int, process: int) -> list[int]:
         """The drives of a process's batch: all of its own part of the pool before one comes again."""

@@ -103,7 +103,7 @@ class Trainer:
             log = recipe.log_length(step)
             logs = recall(visit, recipe.recall, log, self.config, self.tokenizer)
             if not recalls:
-                shape = BatchShape(worded=recipe.worded, asked=recipe.asked, log=min(log, recipe.drive_log))
+                shape = BatchShape(worded=recipe.worded, asked=recipe.asked, log=recipe.drive_log_length(step))
                 drives = self._drives(seeds, visit, shape)
         self.masks.manual_seed(visit + recipe.seed * 1_000_003)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):

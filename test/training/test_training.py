@@ -193,6 +193,13 @@ def test_all_drives_of_the_pool_come_before_one_comes_again() -> None:
     assert sorted(first) == [*range(100, 112)]
 
 
+def test_logs_grow_unless_they_are_long_from_the_beginning() -> None:
+    growing, long = Recipe(steps=120, look_steps=0), Recipe(steps=120, look_steps=0, log_grows=False)
+    assert [growing.log_length(step) for step in (0, 117)] == [64, 640]
+    assert [long.log_length(step) for step in (0, 1, 2)] == [640, 960, 1280]
+    assert [long.drive_log_length(step) for step in (5, 6)] == [1280, 192]
+
+
 def test_eyes_that_are_kept_do_not_change(data: Batch, config: NetworkConfig) -> None:
     network = Network(config).train()
     keep_eyes(network)

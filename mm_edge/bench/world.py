@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mm_edge.bench.harness import Result
-from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, batch, look, recall
+from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording
 from mm_edge.training.losses import losses
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
@@ -35,9 +35,10 @@ def measure(seed: int, quick: bool) -> Result:
     def seen(drive: int) -> Seen:
         return look(drive, shape.moments, trainer.config.history_slots)
 
-    def generated() -> tuple[Batch, Recall]:
+    def generated() -> tuple[Batch, Recall, Wording]:
         drives = batch(seen, seeds, 0, shape, trainer.config, trainer.tokenizer)
-        return drives, recall(seed, recipe.recall, LOG_WORDS, trainer.config, trainer.tokenizer)
+        logs = recall(seed, recipe.recall, LOG_WORDS, trainer.config, trainer.tokenizer)
+        return drives, logs, wording(seed, recipe.wordings, trainer.config, trainer.tokenizer)
 
     made = generated()
 

@@ -22,7 +22,7 @@ from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.training.recipe import TRAINING_SEEDS
 from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import tokens, write
+from mm_edge.world.grammar import draw, tokens, write
 from mm_edge.world.journey import Journey
 from mm_edge.world.questions import ASKED, WATCH, Question, answer, ask
 from mm_edge.world.recall import HISTORY_FAMILIES, answer_history, ask_history
@@ -109,6 +109,15 @@ class Recall:
 
     log: Tensor
     turns: tuple[Turns, ...]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Claims [Q, CLAIMS], a style [Q] and the answer that words them in it [Q, L]: nothing else is needed for that."""
+
+    claims: Tensor
+    style: Tensor
+    answer: Tensor
 
 
 @dataclass(frozen=True)
@@ -217,9 +226,24 @@ def recall(seed: int, words: int, log: int, config: NetworkConfig, tokenizer: To
     return Recall(ids, tuple(turns for each in rows_of for turns in _turns(each, config, tokenizer)))
 
 
+def wording(seed: int, count: int, config: NetworkConfig, tokenizer: Tokenizer) -> Wording:
+    """Of all that there is to say, every kind as often as the others."""
+    rng = np.random.default_rng([seed, 47])
+    drawn = [(*draw(rng), int(rng.integers(1, STYLES + 1))) for _ in range(count)]
+    return Wording(
+        claims=_rows(tokenizer.claims(_claims(topic, facts), CLAIMS) for topic, facts, _ in drawn),
+        style=torch.tensor([style for *_, style in drawn]),
+        answer=_rows(tokenizer.sentence(write(*each), config.answer_length) for each in drawn),
+    )
+
+
 def claimed(question: Question) -> str:
     """What a right answer states, as words."""
-    return " ".join([f"<{question.topic}>", *(value for _, value in sorted(question.facts.items()))])
+    return _claims(question.topic, question.facts)
+
+
+def _claims(topic: str, facts: dict[str, str]) -> str:
+    return " ".join([f"<{topic}>", *(value for _, value in sorted(facts.items()))])
 
 
 def _times_s(seed: int, moments: int) -> list[float]:

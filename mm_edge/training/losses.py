@@ -18,7 +18,7 @@ from mm_edge.model.encoders import Encoded
 from mm_edge.model.network import HIDDEN, WINDOW, Network, Past
 from mm_edge.model.policy import Policy
 from mm_edge.model.tokenizer import EOS, MASK
-from mm_edge.training.batches import IGNORE, Batch, Recall, Seen, Turns
+from mm_edge.training.batches import IGNORE, Batch, Recall, Seen, Turns, Wording
 
 ALL_MASKED = 0.4
 """Share of the answers that are masked entirely: few-pass decoding begins there."""
@@ -29,7 +29,7 @@ FILLING = 0.1
 """Weight of the tokens after the end of a sentence, or of what it states."""
 WEIGHTS = {
     "facts": 1.0, "gap": 1.0, "course": 1.0, "motion": 1.0, "action": 1.0,
-    "claims": 1.0, "answer": 0.5, "recall": 1.0, "retold": 0.5,
+    "claims": 1.0, "answer": 0.5, "recall": 1.0, "retold": 0.5, "worded": 0.5,
 }  # fmt: skip
 MEAN_WEIGHT = 0.5
 
@@ -40,8 +40,14 @@ class Losses:
     parts: dict[str, float]
 
 
-def losses(network: Network, batch: Batch | None, recall: Recall | None, generator: torch.Generator) -> Losses:
-    """Either may be missing; a batch without turns trains what looks, and leaves out the others."""
+def losses(
+    network: Network,
+    batch: Batch | None,
+    recall: Recall | None,
+    wording: Wording | None,
+    generator: torch.Generator,
+) -> Losses:
+    """Any may be missing; a batch without turns trains what looks, and leaves out the others."""
     parts = {} if batch is None else _batch_losses(network, batch, generator)
     if recall is not None:
         log = Past(
@@ -49,6 +55,8 @@ def losses(network: Network, batch: Batch | None, recall: Recall | None, generat
         )
         start = torch.tensor(float(log.bias.shape[1]))
         parts |= _turn_losses(network, recall.turns, log, None, start, generator, ("recall", "retold"))
+    if wording is not None:
+        parts["worded"] = _worded_loss(network, wording, generator)
     total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
     return Losses(total, {name: float(parts[name].detach()) if name in parts else nan for name in WEIGHTS})
 
@@ -113,19 +121,26 @@ def _turn_losses(
             past.append(request)
             given = torch.rand(len(turns.style), 1, 1, generator=generator) < GIVEN
             told = network.state(torch.where(given, network.word(turns.claims), network.meant(found)), asked, past)
-            answers.append(_answer_loss(network, turns, [*past, told], start, generator))
+            answers.append(_answer_loss(network, turns.style, turns.answer, [*past, told], start, generator))
     parts = {names[0]: torch.cat(claims).mean()}
     return parts | ({names[1]: torch.stack(answers).mean()} if answers else {})
 
 
+def _worded_loss(network: Network, wording: Wording, generator: torch.Generator) -> Tensor:
+    start = torch.tensor(0.0)
+    told = network.state(network.word(wording.claims), start + network.config.scene_length, [])
+    return _answer_loss(network, wording.style, wording.answer, [told], start, generator)
+
+
 def _answer_loss(
-    network: Network, turns: Turns, past: Sequence[Past], start: Tensor, generator: torch.Generator
+    network: Network, style: Tensor, answer: Tensor, past: Sequence[Past], start: Tensor, generator: torch.Generator
 ) -> Tensor:
-    masked, weight = mask_some(turns.answer, generator)
-    ids = torch.where(masked, MASK, turns.answer)
-    logits = network.answer(ids, turns.style, start + network.config.turn_length, past)
-    each = _word_losses(logits, turns.answer, filling(turns.answer))
-    return (each * masked * weight).sum() / (turns.answer != EOS).sum()
+    """style: [Q]; answer: [Q, L]; start: of the scene."""
+    masked, weight = mask_some(answer, generator)
+    ids = torch.where(masked, MASK, answer)
+    logits = network.answer(ids, style, start + network.config.turn_length, past)
+    each = _word_losses(logits, answer, filling(answer))
+    return (each * masked * weight).sum() / (answer != EOS).sum()
 
 
 def _word_losses(logits: Tensor, target: Tensor, fills: Tensor) -> Tensor:

@@ -38,6 +38,7 @@ class Recipe(BaseModel):
     first_drive: int = Field(0, ge=0, description="Seed of the first of them.")
     worded: int = Field(8, ge=1, description="Questions per drive whose answer is worded.")
     asked: int = Field(20, ge=0, description="Questions per drive of which only the claims are learnt.")
+    wordings: int = Field(64, ge=1, description="Claims per process and step that are worded without any context.")
     recall: int = Field(2048, ge=1, description="Words of logs per process and step with questions about nothing else.")
     log: int = Field(1280, ge=64, description="Words of the longest of them; the first ones are shorter.")
     log_grows: bool = Field(True, description="Whether logs begin short; otherwise they are as long as at the end.")

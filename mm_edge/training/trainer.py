@@ -28,7 +28,7 @@ from mm_edge.model.growth import grown
 from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import Tokenizer
-from mm_edge.training.batches import Batch, BatchShape, Seen, batch, look, recall
+from mm_edge.training.batches import Batch, BatchShape, Seen, batch, look, recall, wording
 from mm_edge.training.losses import losses
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
@@ -96,18 +96,19 @@ class Trainer:
         recipe = self.recipe
         looks, recalls = step < recipe.look_steps, step < recipe.look_steps + recipe.recall_steps
         seeds, visit = recipe.seeds(step, self.process), step * recipe.processes + self.process
-        logs = drives = None
+        logs = drives = words = None
         if looks:
             drives = self._drives(seeds, visit, BatchShape(log=0))
         else:
             log = recipe.log_length(step)
             logs = recall(visit, recipe.recall, log, self.config, self.tokenizer)
+            words = wording(visit, recipe.wordings, self.config, self.tokenizer)
             if not recalls:
                 shape = BatchShape(worded=recipe.worded, asked=recipe.asked, log=recipe.drive_log_length(step))
                 drives = self._drives(seeds, visit, shape)
         self.masks.manual_seed(visit + recipe.seed * 1_000_003)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            loss = losses(self.network, drives, logs, self.masks)
+            loss = losses(self.network, drives, logs, words, self.masks)
         self.network.zero_grad(set_to_none=True)
         loss.total.backward()
         _share_gradients(self.network)

@@ -18,10 +18,10 @@ from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.novelty import Novelty
 from mm_edge.world.drive import Drive
 
-CALIBRATION_DRIVES, LOGS = 250, 80
+CALIBRATION_DRIVES, LOGS = 160, 60
 """Drives with questions about the present, and logs with questions about the past."""
 LOG_WORDS = 512
-NOVELTY_DRIVES = 1500
+NOVELTY_DRIVES = 900
 
 
 def fit(weights: Path, out: Path) -> TrustConstants:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-from mm_edge.model.events import EVENTS, MARKS
+import numpy as np
+
+from mm_edge.model.events import EVENTS, MARKS, NAMES, NUMBERS
 from mm_edge.model.schema import SCENE_FACTS
 from mm_edge.world.sentences_now import NOW
 from mm_edge.world.sentences_past import PAST
@@ -57,6 +59,14 @@ def parse(sentence: str) -> Facts | None:
 
 def facts_of(topic: str, facts: dict[str, str]) -> Facts:
     return Facts(topic, tuple(sorted(facts.items())))
+
+
+def draw(rng: np.random.Generator) -> tuple[str, dict[str, str]]:
+    """A topic and facts that there is a sentence for, every template as often as the others."""
+    template = TEMPLATES[rng.integers(len(TEMPLATES))]
+    chosen = {name: str(rng.choice(_VALUES[name])) if v == ANY else v for name, v in template.facts.items()}
+    marked = {"@0": lambda: f"@{rng.integers(NAMES)}", "=0": lambda: f"={rng.integers(NUMBERS)}"}
+    return template.topic, {name: marked[value]() if value in marked else value for name, value in chosen.items()}
 
 
 def tokens(sentence: str) -> list[str]:

@@ -12,11 +12,12 @@ import torch
 from mm_edge.model.encoders import SEEN_FACTS
 from mm_edge.model.network import WINDOW, Network, NetworkConfig
 from mm_edge.model.tokenizer import EOS, Tokenizer
-from mm_edge.training.batches import IGNORE, Batch, BatchShape, batch, look, recall
+from mm_edge.training.batches import IGNORE, Batch, BatchShape, batch, look, recall, wording
 from mm_edge.training.losses import filling, losses, mask_some, remembered
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
 from mm_edge.training.trainer import Trainer, keep_eyes, new_tokenizer, progress_factor
+from mm_edge.world.grammar import TOPICS
 
 SHAPE = BatchShape(moments=5, worded=4, asked=5, log=64)
 SLOTS = NetworkConfig.history_slots
@@ -95,7 +96,7 @@ def test_nothing_of_another_drive_is_remembered(data: Batch, config: NetworkConf
 
 def test_logs_alone_teach_the_trunk_alone(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     network = Network(config)
-    losses(network, None, recall(5, 128, 64, config, tokenizer), torch.Generator()).total.backward()
+    losses(network, None, recall(5, 128, 64, config, tokenizer), None, torch.Generator()).total.backward()
     assert network.before.weight.grad is not None
     assert all(parameter.grad is None for parameter in network.encoder.parameters())
 
@@ -122,7 +123,7 @@ def test_a_batch_that_knows_nothing_gives_no_nan(data: Batch, config: NetworkCon
         actions=torch.full_like(data.seen.actions, torch.nan),
     )
     blind = replace(data, seen=unseen)
-    found = losses(Network(config), blind, None, torch.Generator())
+    found = losses(Network(config), blind, None, None, torch.Generator())
     found.total.backward()
     assert torch.isfinite(found.total)
 
@@ -130,7 +131,7 @@ def test_a_batch_that_knows_nothing_gives_no_nan(data: Batch, config: NetworkCon
 def test_without_turns_only_what_looks_learns(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     network = Network(config)
     blank = make([3], 0, replace(SHAPE, log=0), config, tokenizer)
-    found = losses(network, blank, None, torch.Generator())
+    found = losses(network, blank, None, None, torch.Generator())
     found.total.backward()
     assert found.parts["answer"] != found.parts["answer"]
     assert network.before.weight.grad is None
@@ -193,6 +194,13 @@ def test_all_drives_of_the_pool_come_before_one_comes_again() -> None:
     assert sorted(first) == [*range(100, 112)]
 
 
+def test_all_that_there_is_to_say_is_worded(tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    made = wording(5, 400, config, tokenizer)
+    topics = {tokenizer.topic(ids) for ids in made.claims.tolist()}
+    assert len(topics) > 0.9 * len(TOPICS)
+    assert torch.equal(made.claims[:, 0], made.answer[:, 0])
+
+
 def test_logs_grow_unless_they_are_long_from_the_beginning() -> None:
     growing, long = Recipe(steps=120, look_steps=0), Recipe(steps=120, look_steps=0, log_grows=False)
     assert [growing.log_length(step) for step in (0, 117)] == [64, 640]
@@ -204,7 +212,7 @@ def test_eyes_that_are_kept_do_not_change(data: Batch, config: NetworkConfig) ->
     network = Network(config).train()
     keep_eyes(network)
     before = {name: tensor.clone() for name, tensor in network.encoder.camera.state_dict().items()}
-    losses(network, data, None, torch.Generator()).total.backward()
+    losses(network, data, None, None, torch.Generator()).total.backward()
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.encoder.camera.state_dict().items())
     assert all(parameter.grad is None for parameter in network.encoder.camera.parameters())
     assert network.encoder.image_tokens.weight.grad is not None

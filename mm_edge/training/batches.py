@@ -33,7 +33,7 @@ HEIGHTS = (96, 96, 96, 96, 96, 144, 192, 240)
 SHAKEN_PX = 2, 4
 """How far a drive's pictures are moved on a visit, at most: rows, columns."""
 IGNORE = -100
-CROWD, RECALL = 0.2, 0.4
+CROWD, RECALL = 0.2, 0.2
 """Shares of the turns that are in people's own words, and that are about the past of the drive."""
 CROWD_REFUSED = 0.4
 """Share of the crowd's turns that are refused."""

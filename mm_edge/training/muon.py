@@ -1,7 +1,7 @@
 """Muon in single precision, for processors without matrix units for bfloat16.
 
-`torch.optim.Muon` multiplies in bfloat16, which is up to twenty times slower there: its step then takes longer than the
-gradient. Knows nothing about which matrices it is given.
+`torch.optim.Muon` multiplies in bfloat16, which takes six to nine times as long there: its step then takes longer than
+the gradient. Knows nothing about which matrices it is given.
 """
 
 from __future__ import annotations

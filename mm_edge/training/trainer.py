@@ -185,8 +185,8 @@ def keep_eyes(network: Network) -> None:
 def name_values(network: Network, tokenizer: Tokenizer) -> None:
     """Let every fact's value begin as the words that say it, so that saying it is copying.
 
-    Words go on changing while logs alone are read: after 850 steps of that a value was nowhere near its word any more
-    (cosine 0.2), and facts of the scene were found by half of the questions only.
+    Words go on changing while logs alone are read: after 850 steps of that a value was not near its word any more
+    (cosine 0.2).
     """
     spoken = [(name, FACTS[name], values) for name, values in network.encoder.values.items()]
     spoken.append(("lead_motion", FACTS["lead_motion"], network.motion.values))

@@ -1,7 +1,7 @@
 """Muon in single precision, for processors without matrix units for bfloat16.
 
-`torch.optim.Muon` multiplies in bfloat16, which takes six to nine times as long there: its step then takes longer than
-the gradient. Knows nothing about which matrices it is given.
+`torch.optim.Muon` multiplies in bfloat16, which such processors only emulate: its step can then take as long as the
+gradient. Knows nothing about which matrices it is given.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ITERATIONS = 5
 
 
 class Muon(Optimizer):
-    """Momentum (Nesterov 1983) whose update is made orthogonal. `params`: matrices; lr and weight_decay as in
+    """Momentum (Nesterov 1983) whose update is made orthogonal. params: matrices [m, n]; lr and weight_decay: as in
     `torch.optim.Muon`, whose steps it takes but for rounding."""
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float, weight_decay: float) -> None:

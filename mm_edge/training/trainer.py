@@ -12,6 +12,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,26 +22,37 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mm_edge.model.checkpoint import load, save
-from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.errors import UserError
+from mm_edge.model.checkpoint import CheckpointError, load, save
+from mm_edge.model.events import EVENTS
+from mm_edge.model.features import Features
+from mm_edge.model.growth import grown
+from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
-from mm_edge.model.tokenizer import LETTERS, SPECIAL, Tokenizer
-from mm_edge.training.batches import BatchShape, batch
+from mm_edge.model.tokenizer import Tokenizer
+from mm_edge.training.batches import Batch, BatchShape, Seen, batch, look, recall, wording
 from mm_edge.training.losses import losses
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
 from mm_edge.world.crowd import crowd
-from mm_edge.world.grammar import WORDS, sentences, vocabulary
-from mm_edge.world.questions import ASKED
+from mm_edge.world.grammar import TEMPLATES, sentences, vocabulary
+from mm_edge.world.questions import WORDINGS
+from mm_edge.world.recall import HISTORY
+from mm_edge.world.template import WORDS
 
 CLIP_NORM = 1.0
+FASTER = 10
+"""How much faster a head's sharpness and recency are learnt: single numbers, that have far to go."""
 OFTEN = 5
 """A crowd's word is known when it occurs this often; others are spelled."""
 
 
 def new_tokenizer() -> Tokenizer:
     """All words of the answers, of the drives' questions, and those that the crowd's requests hold often."""
-    asked = {word for wordings in ASKED.values() for wording in wordings for word in wording.split()}
+    wordings = [wording for wordings in (WORDINGS | HISTORY).values() for wording in wordings]
+    stated = [value for template in TEMPLATES for value in template.facts.values()]
+    stated += [value for values in FACTS.values() for value in values] + [*WORDS.values(), *EVENTS]
+    asked = {word for text in (*wordings, *stated) for word in re.findall(r"[\w']+", text)}
     requests = (text for texts in crowd("train").values() for text in texts)
     often = Counter(word for text in requests for word in re.findall(r"[\w']+", text.lower()))
     heard = asked | {word for word, count in often.items() if count >= OFTEN}
@@ -55,20 +67,25 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.process = recipe, process
         self.tokenizer = new_tokenizer()
-        self.config = NetworkConfig(len(self.tokenizer))
-        self.network = Network(self.config)
-        name_values(self.network, self.tokenizer)
-        if recipe.begin is not None:
-            begin_with(self.network, self.tokenizer, recipe.begin)
+        self.config = NetworkConfig(len(self.tokenizer), len(self.tokenizer.marks), **RUNGS[recipe.rung])
+        if recipe.begin is None:
+            self.network = Network(self.config)
+        else:
+            self.network = begin_with(recipe.begin, self.config, self.tokenizer)
+        if recipe.rung == "small":  # a larger one begins as one that has learnt to say them
+            name_values(self.network, self.tokenizer)
         self.optimizers = optimizers(self.network, recipe)
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.masks = torch.Generator()
-        self.step = 0
+        self.seen: dict[int, Seen] = {}
+        self.step, self.eyes_kept = 0, not recipe.look_steps
         self._resume()
 
     def run(self) -> None:
         """Train to the end of the recipe, from the last checkpoint on."""
         self.network.train()
+        if self.eyes_kept:
+            keep_eyes(self.network)
         log = None if self.process else _Log(self.recipe.out / "log.csv", self.step, self.recipe.steps)
         for step in range(self.step, self.recipe.steps):
             parts = self._update(step)
@@ -82,12 +99,21 @@ class Trainer:
 
     def _update(self, step: int) -> dict[str, float]:
         recipe = self.recipe
-        first = recipe.first_seed(step, self.process)
-        turns = recipe.turns if step >= recipe.look_steps else 0
-        data = batch(first, BatchShape(drives=recipe.drives, turns=turns), self.config, self.tokenizer)
-        self.masks.manual_seed(first + recipe.seed * 1_000_003)
+        looks, recalls = step < recipe.look_steps, step < recipe.look_steps + recipe.recall_steps
+        seeds, visit = recipe.seeds(step, self.process), step * recipe.processes + self.process
+        logs = drives = words = None
+        if looks:
+            drives = self._drives(seeds, visit, BatchShape(log=0))
+        else:
+            log = recipe.log_length(step)
+            logs = recall(visit, recipe.recall, log, self.tokenizer)
+            words = wording(visit, recipe.wordings, self.config, self.tokenizer)
+            if not recalls:
+                shape = BatchShape(requests=recipe.requests, finds=recipe.finds, log=recipe.drive_log_length(step))
+                drives = self._drives(seeds, visit, shape)
+        self.masks.manual_seed(visit + recipe.seed * 1_000_003)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            loss = losses(self.network, data, self.masks)
+            loss = losses(self.network, drives, logs, words, self.masks)
         self.network.zero_grad(set_to_none=True)
         loss.total.backward()
         _share_gradients(self.network)
@@ -103,6 +129,19 @@ class Trainer:
             else:
                 self.averaged[name].copy_(tensor)
         return loss.parts
+
+    def _drives(self, seeds: list[int], visit: int, shape: BatchShape) -> Batch:
+        return batch(self._look, seeds, visit, shape, self.config, self.tokenizer)
+
+    def _look(self, seed: int) -> Seen:
+        """What is seen on a drive, kept: to draw it takes longer than to learn from it."""
+        if seed not in self.seen:
+            seen = look(seed, BatchShape.moments, self.config.history_slots, self.tokenizer)
+            if self.eyes_kept and isinstance(seen.senses, Features):
+                with torch.no_grad():
+                    seen = replace(seen, senses=self.network.encoder.sense(seen.senses))
+            self.seen[seed] = seen
+        return self.seen[seed]
 
     def _save(self) -> None:
         out = self.recipe.out
@@ -130,30 +169,40 @@ class Trainer:
         return ((o, parameter) for o in self.optimizers for group in o.param_groups for parameter in group["params"])
 
 
-@torch.no_grad()
-def begin_with(network: Network, tokenizer: Tokenizer, path: Path) -> None:
-    """Take over the weights of a file; words that it does not know keep what they have. Raises CheckpointError."""
-    other, other_tokenizer = load(path)
-    known = [(tokenizer.id(word), other_tokenizer.id(word)) for word in (*tokenizer.heard, *tokenizer.spoken)]
-    pairs = [(ours, theirs) for ours, theirs in known if ours is not None and theirs is not None]
-    pairs += [(index, index) for index in range(len(SPECIAL) + len(LETTERS))]
-    ours, theirs = (torch.tensor(side) for side in zip(*pairs, strict=True))
-    weights, found = network.state_dict(), other.state_dict()
-    for name in ("words.weight", "head.weight", "head.bias"):
-        weights[name][ours] = found.pop(name)[theirs]
-    network.load_state_dict(weights | found)
+def begin_with(path: Path, config: NetworkConfig, tokenizer: Tokenizer) -> Network:
+    """The network of a file, grown if `config` is larger. Raises UserError when it does not fit."""
+    try:
+        other, words = load(path)
+        if (words.spoken, words.heard) != (tokenizer.spoken, tokenizer.heard):
+            raise ValueError("its words are other ones")
+        network = other if other.config == config else grown(other, config)
+    except (CheckpointError, ValueError) as error:
+        raise UserError(f"cannot begin with {path}: {error}") from error
+    return network.train().requires_grad_(True)
+
+
+def keep_eyes(network: Network) -> None:
+    """Leave what the sensors show as it is: only how it is told to the trunk goes on learning."""
+    eyes, motion = network.encoder, network.motion
+    seeing = (eyes.camera, eyes.narrow, eyes.flat, eyes.state, eyes.sound, eyes.sound_out, eyes.heads, eyes.gap)
+    for part in (*seeing, eyes.course, eyes.summary, motion.narrow, motion.hidden, motion.head):
+        part.requires_grad_(False).eval()
 
 
 @torch.no_grad()
 def name_values(network: Network, tokenizer: Tokenizer) -> None:
-    """Let every fact's value begin as the words that say it, so that saying it is copying."""
+    """Let every fact's value begin as the words that say it, so that saying it is copying.
+
+    Words go on changing while logs alone are read: after 850 steps of that a value was not near its word any more
+    (cosine 0.2).
+    """
     spoken = [(name, FACTS[name], values) for name, values in network.encoder.values.items()]
     spoken.append(("lead_motion", FACTS["lead_motion"], network.motion.values))
     for name, values, embeddings in spoken:
         for value, embedding in zip(values, embeddings, strict=True):
             ids = [tokenizer.id(word) for word in WORDS.get((name, value), value).split()]
             if None not in ids:
-                embedding.copy_(network.words.weight[ids].sum(0) / len(ids) ** 0.5)
+                embedding.copy_(normalised(network.words.weight[ids].sum(0)))
 
 
 def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
@@ -163,13 +212,17 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
     and the camera's convolutions learn several times faster.
     """
     camera = network.encoder.camera
-    hidden = [*camera[1:].parameters(), *network.encoder.flat.parameters(), *network.blocks.parameters()]
+    parts = (*list(camera)[1:], network.encoder.flat, network.before, network.topic, network.blocks)
+    hidden = [parameter for part in parts for parameter in part.parameters()]
     matrices = [p for p in hidden if p.ndim == 2]
     inside = {id(p) for p in matrices}
     others = [p for p in network.parameters() if id(p) not in inside]
+    per_head = [p for block in network.blocks for p in (block.gain, block.recency)]  # type: ignore[union-attr]
+    single = {id(p) for p in per_head}
     groups = [
-        {"params": [p for p in others if p.ndim > 1], "weight_decay": recipe.decay},
-        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in others if p.ndim == 2], "weight_decay": recipe.decay},
+        {"params": [p for p in others if p.ndim != 2 and id(p) not in single], "weight_decay": 0.0},
+        {"params": per_head, "weight_decay": 0.0, "lr": FASTER * recipe.rate},
     ]
     made: list[Optimizer] = [
         torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98)),
@@ -217,7 +270,7 @@ class _Log:
         self._file = path.open("a" if step else "w", newline="")
         self._writer = csv.writer(self._file)
         self._began_s = time.monotonic()
-        self._progress = Progress(*Progress.get_default_columns(), TextColumn("facts {task.fields[loss]:.3f}"))
+        self._progress = Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}"))
         self._progress.start()
         self._task = self._progress.add_task("training", total=steps, completed=step, loss=math.nan)
 
@@ -227,7 +280,8 @@ class _Log:
         seconds = time.monotonic() - self._began_s
         self._writer.writerow([step, f"{seconds:.1f}", *(f"{value:.4f}" for value in parts.values())])
         self._file.flush()
-        self._progress.update(self._task, completed=step, loss=parts["facts"])
+        total = sum(value for value in parts.values() if not math.isnan(value))
+        self._progress.update(self._task, completed=step, loss=total)
 
     def close(self) -> None:
         self._progress.stop()

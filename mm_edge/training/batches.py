@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.encoders import SEEN_FACTS, Sight
-from mm_edge.model.events import LANDMARKS
+from mm_edge.model.events import LANDMARKS, line
 from mm_edge.model.features import Features, features
 from mm_edge.model.network import ASKED, CLAIMS, HIDDEN, STATED, STYLES, WINDOW, NetworkConfig
 from mm_edge.model.policy import actions
@@ -56,7 +57,7 @@ MOTIONS = SCENE_FACTS["lead_motion"]
 @dataclass(frozen=True)
 class BatchShape:
     moments: int = 10
-    requests: int = 8
+    requests: int = 6
     """Per moment: what they ask is understood."""
     finds: int = 4
     """Per moment, besides all that there is to find in its scene: about the past."""
@@ -115,10 +116,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class Recall:
-    """Logs [rows, WINDOW + n], all full, and what is found in them; `of` is the row."""
+    """Logs [rows, WINDOW + n], all full, and what is found in them; `of` is the row. caller: [rows, n] where in
+    it the name of the last caller stands, by the words of a line about a place; IGNORE elsewhere, and where none is.
+    before: [Q] where the line about a place goes on behind its name, for finds of who called before; IGNORE for others.
+    """
 
     log: Tensor
     finds: Finds
+    caller: Tensor
+    before: Tensor
 
 
 @dataclass(frozen=True)
@@ -216,8 +222,17 @@ def recall(seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recall:
     shortest = min(map(len, logs))
     ids, _ = _logs([each[-shortest:] for each in logs], shortest)
     count = max(1, words // WORDS_PER_FIND // rows)
-    finds = [_find_past(journey, rng, FOLLOWING) for journey in journeys for _ in range(count)]
-    return Recall(ids, _finds(torch.arange(rows).repeat_interleave(count), finds, tokenizer))
+    finds = [[_find_past(journey, rng, FOLLOWING) for _ in range(count)] for journey in journeys]
+    before = [[_named(journey, find) for find in row] for journey, row in zip(journeys, finds, strict=True)]
+    callers = _rows(_callers(journey)[-shortest:] for journey in journeys)
+    cut = torch.tensor([[len(log) - shortest] for log in logs])
+    of = torch.arange(rows).repeat_interleave(count)
+    return Recall(
+        ids,
+        _finds(of, [find for row in finds for find in row], tokenizer),
+        torch.where(callers >= cut, callers - cut, IGNORE),
+        torch.where(_rows(before) >= cut, _rows(before) - cut, IGNORE).flatten(),
+    )
 
 
 def wording(seed: int, count: int, config: NetworkConfig, tokenizer: Tokenizer) -> Wording:
@@ -243,10 +258,13 @@ def _times_s(seed: int, moments: int) -> list[float]:
 
 
 def _all_finds(seen: Seen, past: Sequence[Sequence[Find]], tokenizer: Tokenizer) -> Finds:
-    """All that there is to find in every scene, and what of the past goes with it."""
+    """All that there is to find in every scene, nothing for what is refused or unasked, and what of the past goes with
+    it."""
     count = len(past)
-    topics = _rows(tokenizer.claims(f"<{family}>", ASKED) for family in PRESENT)
-    asked, stated = [topics.expand(count, -1, -1)], [seen.stated]
+    topics = _rows(tokenizer.claims(f"<{family}>", ASKED) for family in (*PRESENT, REFUSED))
+    unasked = F.pad(seen.unasked[:, None, None], (0, ASKED - 1), value=EOS)
+    nothing = torch.full((count, 2, STATED), EOS)
+    asked, stated = [topics.expand(count, -1, -1), unasked], [seen.stated, nothing]
     if past[0]:
         found = _finds(torch.arange(count), [find for row in past for find in row], tokenizer)
         asked.append(found.asked.unflatten(0, (count, -1)))
@@ -275,6 +293,26 @@ def _following(journey: Journey, rng: np.random.Generator) -> Find:
         return Find("", "", "unknown")
     word = str(rng.choice([*latest]))
     return Find("", word, " ".join(journey.words[latest[word] + 1 :][:STATED]))
+
+
+def _callers(journey: Journey) -> list[int]:
+    """By the words of a log, where the name of the last caller stands, where a line is about a place."""
+    callers: list[int] = []
+    last = IGNORE
+    for event in journey.events:
+        last = len(callers) + 1 if event.kind == "call" else last
+        told = last if event.kind in ("place", *LANDMARKS) else IGNORE
+        callers += [told] * len(line(event, journey.names))
+    return callers
+
+
+def _named(journey: Journey, find: Find) -> int:
+    """Where the latest line about the place that a find of who called before is about goes on behind its name."""
+    if find.topic != "<call_before>" or find.about not in journey.words:
+        return IGNORE
+    latest = [i for i, word in enumerate(journey.words) if word == find.about]
+    entered = [i for i in latest if find.about in LANDMARKS or journey.words[i - 1] == "place"]
+    return entered[-1] + 1 if entered else IGNORE
 
 
 def _requests(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import numpy as np
 import torch
@@ -26,10 +27,10 @@ from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 
 DURATION_S = 14.0
 PASSES = 4
-TURNS = 6
-"""Questions per drive."""
+MOMENTS, TURNS = 2, 3
+"""Of a drive, and questions at each of them."""
 ROUTED_WORDS = 256
-"""Words of the log behind a request in people's own words."""
+"""Words of the log whose names a request in people's own words may hold."""
 
 
 @dataclass(frozen=True)
@@ -50,37 +51,40 @@ Pair = tuple[Outcome, Outcome]
 
 
 def outcomes(engine: Engine, first_seed: int, drives: int) -> Iterator[Pair]:
-    """TURNS questions about the present on each of `drives` drives from `first_seed` on, families in turn."""
+    """Questions about the present at MOMENTS of each of `drives` drives from `first_seed` on, families in turn."""
+    families = cycle(FAMILIES)
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 11])
         drive = Drive(seed, DURATION_S)
-        for turn in range(TURNS):
-            family = FAMILIES[(seed * TURNS + turn) % len(FAMILIES)]
-            t_s = rng.uniform(4.6, DURATION_S - 0.5)
-            question = ask(drive, t_s, rng, family)
-            yield evaluate(engine, *seen(engine, drive, t_s), question.text, question, int(rng.integers(1, 9)))
+        for t_s in rng.uniform(4.6, DURATION_S - 0.5, MOMENTS):
+            scene = seen(engine, drive, t_s)
+            for family in islice(families, TURNS):
+                question = ask(drive, t_s, rng, family)
+                yield evaluate(engine, *scene, question.text, question, int(rng.integers(1, STYLES + 1)))
 
 
 def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Pair]:
     """As `outcomes`, about the past: logs of `words` words."""
+    families = cycle(HISTORY_FAMILIES)
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 13])
         journey, t_s = Journey(seed, words), rng.uniform(4.6, DURATION_S - 0.5)
         scene, log = seen(engine, Drive(seed, DURATION_S), t_s), engine.read(journey.words)
-        for turn in range(TURNS):
-            question = ask_history(journey, rng, HISTORY_FAMILIES[(seed * TURNS + turn) % len(HISTORY_FAMILIES)])
+        for family in islice(families, MOMENTS * TURNS):
+            question = ask_history(journey, rng, family)
             request = journey.names.marked(question.text)
-            yield evaluate(engine, *scene, request, question, int(rng.integers(1, 9)), log)
+            yield evaluate(engine, *scene, request, question, int(rng.integers(1, STYLES + 1)), log)
 
 
 def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
-    """The topics of the answers to requests in people's own words, each asked on a drive of its own."""
+    """The topics of the answers to requests in people's own words, each asked on a drive of its own. The log is not
+    read: what a request asks is understood without it."""
     topics = []
     for seed, text in enumerate(requests, first_seed):
         journey = Journey(seed, ROUTED_WORDS)
         percept = engine.encode(Drive(seed, DURATION_S).observation(DURATION_S / 2))
         request = journey.names.marked(text)
-        cache = engine.prefill(None, percept, request, 1 + seed % STYLES, engine.read(journey.words))
+        cache = engine.prefill(None, percept, request, 1 + seed % STYLES)
         topics.append([*drafts(engine, cache, 1, engine.tokenizer.unasked)][-1].topic)
     return topics
 

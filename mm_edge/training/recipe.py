@@ -16,7 +16,7 @@ TRAINING_SEEDS = 1_000_000
 TUNING_SEED = 1_000_000
 """From here on, up to 2,000,000: for tuning and for calibration."""
 
-LONGER = ((0.15, 12), (0.35, 6), (0.55, 3), (0.75, 1.5))
+LONGER = ((0.1, 12), (0.25, 4), (0.45, 2))
 """Until that share of the steps with questions, logs are so many times shorter than at the end."""
 
 LONG_DRIVE_LOGS = 5
@@ -29,18 +29,17 @@ class Recipe(BaseModel):
     out: Path = Field(Path("out/train"), description="Folder of the log, the curve and the checkpoints.")
     rung: Literal["small", "large"] = Field("small", description="Size of the network.")
     begin: Path | None = Field(None, description="Weights to begin with; none: random ones.")
-    steps: int = Field(3400, ge=1, description="Updates of the weights.")
-    look_steps: int = Field(1500, ge=0, description="The first of them without questions: only what looks learns.")
-    recall_steps: int = Field(800, ge=0, description="The next ones without drives: only the trunk learns, to recall.")
+    steps: int = Field(5200, ge=1, description="Updates of the weights.")
+    look_steps: int = Field(4000, ge=0, description="The first of them without questions: only what looks learns.")
     processes: int = Field(2, ge=1, le=64, description="Single-threaded processes that share every step.")
     drives: int = Field(4, ge=1, description="Drives per process and step.")
     pool: int = Field(6000, ge=1, description="Different drives, which come again and again in another order.")
     first_drive: int = Field(0, ge=0, description="Seed of the first of them.")
-    requests: int = Field(8, ge=1, description="Requests per moment of a drive: what they ask is understood.")
+    requests: int = Field(6, ge=1, description="Requests per moment of a drive: what they ask is understood.")
     finds: int = Field(4, ge=0, description="Per moment, besides all that its scene shows: what its log tells.")
-    wordings: int = Field(64, ge=1, description="Claims per process and step that are worded without any context.")
-    recall: int = Field(2048, ge=1, description="Words of logs per process and step with questions about nothing else.")
-    log: int = Field(1280, ge=64, description="Words of the longest of them; the first ones are shorter.")
+    wordings: int = Field(96, ge=1, description="Claims per process and step that are worded without any context.")
+    recall: int = Field(1536, ge=1, description="Words of logs per process and step that only their past is asked of.")
+    log: int = Field(1152, ge=64, description="Words of the longest of them; the first ones are shorter.")
     log_grows: bool = Field(True, description="Whether logs begin short; otherwise they are as long as at the end.")
     drive_log: int = Field(192, ge=64, description="Words of the longest log behind a drive's own questions, mostly.")
     rate: float = Field(2e-3, gt=0, description="Highest learning rate of AdamW.")

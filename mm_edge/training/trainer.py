@@ -99,18 +99,14 @@ class Trainer:
 
     def _update(self, step: int) -> dict[str, float]:
         recipe = self.recipe
-        looks, recalls = step < recipe.look_steps, step < recipe.look_steps + recipe.recall_steps
         seeds, visit = recipe.seeds(step, self.process), step * recipe.processes + self.process
-        logs = drives = words = None
-        if looks:
-            drives = self._drives(seeds, visit, BatchShape(log=0))
+        if step < recipe.look_steps:
+            drives, logs, words = self._drives(seeds, visit, BatchShape(log=0)), None, None
         else:
-            log = recipe.log_length(step)
-            logs = recall(visit, recipe.recall, log, self.tokenizer)
+            shape = BatchShape(requests=recipe.requests, finds=recipe.finds, log=recipe.drive_log_length(step))
+            drives = self._drives(seeds, visit, shape)
+            logs = recall(visit, recipe.recall, recipe.log_length(step), self.tokenizer)
             words = wording(visit, recipe.wordings, self.config, self.tokenizer)
-            if not recalls:
-                shape = BatchShape(requests=recipe.requests, finds=recipe.finds, log=recipe.drive_log_length(step))
-                drives = self._drives(seeds, visit, shape)
         self.masks.manual_seed(visit + recipe.seed * 1_000_003)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
             loss = losses(self.network, drives, logs, words, self.masks)

@@ -40,6 +40,7 @@ _VALUES = {
 }
 _MARK, _SPOKEN = re.compile(r"[@=]\d+"), re.compile(r"\[(\w+)\]")
 TOPICS = tuple(dict.fromkeys(template.topic for template in TEMPLATES))
+_ABOUT = {topic: [template for template in TEMPLATES if template.topic == topic] for topic in TOPICS}
 
 
 def write(topic: str, facts: dict[str, str], style: int) -> str:
@@ -62,8 +63,9 @@ def facts_of(topic: str, facts: dict[str, str]) -> Facts:
 
 
 def draw(rng: np.random.Generator) -> tuple[str, dict[str, str]]:
-    """A topic and facts that there is a sentence for, every template as often as the others."""
-    template = TEMPLATES[rng.integers(len(TEMPLATES))]
+    """A topic and facts that there is a sentence for, every topic as often as the others."""
+    templates = _ABOUT[TOPICS[rng.integers(len(TOPICS))]]
+    template = templates[rng.integers(len(templates))]
     chosen = {name: str(rng.choice(_VALUES[name])) if v == ANY else v for name, v in template.facts.items()}
     marked = {"@0": lambda: f"@{rng.integers(NAMES)}", "=0": lambda: f"={rng.integers(NUMBERS)}"}
     return template.topic, {name: marked[value]() if value in marked else value for name, value in chosen.items()}

@@ -60,11 +60,12 @@ def test_a_drive_comes_again_with_other_questions(data: Batch, tokenizer: Tokeni
 
 def test_every_moment_is_asked_for_all_that_its_scene_shows(data: Batch, tokenizer: Tokenizer) -> None:
     assert data.finds is not None
-    each = len(PRESENT) + SHAPE.finds
+    each = len(PRESENT) + 2 + SHAPE.finds
     assert data.finds.of.tolist() == [moment for moment in range(2 * SHAPE.moments) for _ in range(each)]
     topics = [tokenizer.topic(ids) for ids in data.finds.asked[:each].tolist()]
     assert topics[: len(PRESENT)] == [*PRESENT]
     assert torch.equal(data.finds.stated[: len(PRESENT)], data.seen.stated[0])
+    assert (data.finds.stated[len(PRESENT) : len(PRESENT) + 2] == EOS).all()
 
 
 def test_requests_are_rows_of_a_moment_each(data: Batch) -> None:
@@ -86,6 +87,19 @@ def test_logs_of_recall_have_no_filling(tokenizer: Tokenizer) -> None:
     made = recall(5, 256, 64, tokenizer)
     assert not (made.log[:, WINDOW:] == EOS).any()
     assert int(made.finds.of.max()) == 3
+
+
+def test_who_called_last_is_told_at_every_place(tokenizer: Tokenizer) -> None:
+    made = recall(6, 512, 256, tokenizer)
+    call, place = tokenizer.id("call"), tokenizer.id("place")
+    for log, callers in zip(made.log[:, WINDOW:].tolist(), made.caller.tolist(), strict=True):
+        last = IGNORE
+        for index, word in enumerate(log[:-1]):
+            if word == call:
+                last = index + 1
+            if word == place and last != IGNORE:
+                assert callers[index] == last
+    assert (made.caller != IGNORE).any()
 
 
 def test_targets_are_within_their_facts(data: Batch) -> None:
@@ -156,7 +170,6 @@ def recipe(out: Path, **fields: int) -> Recipe:
         "log": 64,
         "recall": 64,
         "look_steps": 1,
-        "recall_steps": 1,
         "warmup": 2,
     }
     return Recipe(out=out, processes=1, **(small | fields))
@@ -212,9 +225,9 @@ def test_all_that_there_is_to_say_is_worded(tokenizer: Tokenizer, config: Networ
 
 def test_logs_grow_unless_they_are_long_from_the_beginning() -> None:
     growing, long = Recipe(steps=120, look_steps=0), Recipe(steps=120, look_steps=0, log_grows=False)
-    assert [growing.log_length(step) for step in (0, 117)] == [64, 640]
-    assert [long.log_length(step) for step in (0, 1, 2)] == [640, 960, 1280]
-    assert [long.drive_log_length(step) for step in (5, 6)] == [1280, 192]
+    assert [growing.log_length(step) for step in (0, 117)] == [64, 576]
+    assert [long.log_length(step) for step in (0, 1, 2)] == [576, 864, 1152]
+    assert [long.drive_log_length(step) for step in (5, 6)] == [1152, 192]
 
 
 def test_eyes_that_are_kept_do_not_change(data: Batch, config: NetworkConfig) -> None:

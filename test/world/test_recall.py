@@ -14,7 +14,15 @@ from mm_edge.model.network import STYLES
 from mm_edge.world.grammar import write
 from mm_edge.world.journey import Journey
 from mm_edge.world.questions import WORDINGS, Question, right
-from mm_edge.world.recall import HISTORY, HISTORY_FAMILIES, MOST_STOPS, UNKNOWN, answer_history, ask_history
+from mm_edge.world.recall import (
+    HISTORY,
+    HISTORY_FAMILIES,
+    MOST_STOPS,
+    UNKNOWN,
+    answer_history,
+    ask_history,
+    question_about,
+)
 
 SEEDS = st.integers(1_600_000, 1_699_999)
 LENGTHS = st.sampled_from([16, 64, 256, 1024, 2048])
@@ -156,3 +164,20 @@ def test_every_family_has_many_wordings_and_none_belongs_to_two() -> None:
     assert all(10 <= len(family) <= 16 for family in HISTORY.values())
     assert len(wordings) == len(set(wordings))
     assert not WORDINGS.keys() & HISTORY.keys()
+
+
+@given(SEEDS, LENGTHS)
+@settings(max_examples=60, deadline=None)
+def test_what_is_known_stands_in_the_log_by_the_word_that_it_is_found_by(seed: int, tokens: int) -> None:
+    journey, rng = Journey(seed, tokens), np.random.default_rng(seed)
+    question = ask_history(journey, rng)
+    if UNKNOWN not in question.facts.values():
+        assert question.about in journey.words
+    if question.about.startswith("@"):
+        assert question.about in journey.names.marked(question.text).rstrip("?").split()
+
+
+def test_a_name_that_the_log_never_held_is_about_nothing() -> None:
+    journey = Journey(1_600_000, 64)
+    assert question_about(journey, "call_length", "", ("call", "Nobody Known")).about == ""
+    assert question_about(journey, "last_limit", "").about == "limit"

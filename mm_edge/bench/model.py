@@ -51,7 +51,7 @@ class Size:
 PARTS = 2
 """Processes that measure at the same time."""
 Answers = list[Pair]
-FULL, QUICK = Size(200, 100, 200, 1000), Size(30, 15, 30, 30)
+FULL, QUICK = Size(160, 80, 160, 1000), Size(30, 15, 30, 30)
 
 
 @dataclass(frozen=True)

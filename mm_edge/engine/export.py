@@ -82,14 +82,18 @@ def export(weights: Path, backend: str, precision: str, cache: Path, tell: Tell 
     folder = cache / wanted.key
     if (folder / "manifest.json").is_file():
         return folder
-    part = cache / f"{wanted.key}.part"
+    part, whole = cache / f"{wanted.key}.part", cache / manifest(weights, backend, "fp32").key
     shutil.rmtree(part, ignore_errors=True)
     try:
         part.mkdir(parents=True)
         network, _ = load(weights)
         for graph in graphs(network).values():
             tell(f"{backend} {precision}: {graph.name}")
-            write_onnx(graph, part / f"{graph.name}.onnx")
+            written = whole / f"{graph.name}.onnx"
+            if precision == "int8" and written.is_file():
+                shutil.copy(written, part)
+            else:
+                write_onnx(graph, part / f"{graph.name}.onnx")
             if backend == "tensorrt":
                 from mm_edge.engine.tensorrt_runner import build
 

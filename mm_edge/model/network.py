@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mm_edge.model.attention import HIDDEN, attend, grouped, later, ungrouped
+from mm_edge.model.attention import HIDDEN, attend, later
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
 from mm_edge.model.policy import QUERIES, Policy
 from mm_edge.model.schema import SCENE_FACTS
@@ -127,19 +127,14 @@ class Block(nn.Module):
         """x: [B, T, d]; turn: cosine and sine of its places, [T, turned / 2]; age: how recent it is in words, [T] or
         [1]; past: keys, values and bias of what came before; mask: added to the scores among x, broadcast to [B, heads,
         T, T], None: x is causal. Returns x and its own keys and values."""
-        q, k, v = self.searched(x, turn, age)
-        attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
-        x = x + self.out(attended.transpose(1, 2).flatten(2))
-        return x + self.down(F.relu(self.up(self.norm_mlp(x))).square()), (k, v)
-
-    def searched(self, x: Tensor, turn: KV, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of x, each [B, heads, T, d_head]."""
         q, k, v = self.qkv(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q = rotated(normalised(q[..., :-1]), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
         k = rotated(normalised(k[..., :-1]), turn)
         q = torch.cat([q, self.recency.to(q.dtype).expand(*q.shape[:-1], 1)], -1)
         k = torch.cat([k, (age / NEWER).to(k.dtype)[:, None].expand(*k.shape[:-1], 1)], -1)
-        return q, k, v
+        attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
+        x = x + self.out(attended.transpose(1, 2).flatten(2))
+        return x + self.down(F.relu(self.up(self.norm_mlp(x))).square()), (k, v)
 
 
 def normalised(x: Tensor) -> Tensor:
@@ -248,25 +243,6 @@ class Network(nn.Module):
         places = start + torch.arange(x.shape[1])
         return self._run(x, places, start if still else places, past, _causal(x.shape[1], bias))[1]
 
-    def recollect(self, x: Tensor) -> tuple[list[KV], Tensor]:
-        """`read` of a whole log [B, T, d], and the scores [B, T, T] by which the first head of an early layer attends.
-
-        Only training asks for these, and shows that head what to carry along (supervised attention: Liu et al. 2016).
-        """
-        places, early = torch.arange(x.shape[1]), len(self.blocks) // 4
-        states, cache = self._run(x, places, places, (), None)
-        q, k = self._searched(early, [x, *states][early], places, places)
-        return cache, q @ k.transpose(-1, -2) + later(x.shape[1])
-
-    def search(self, asked: Tensor, start: Tensor, log: Past) -> tuple[Tensor, Tensor]:
-        """`find` in logs alone, and the scores [B, n] by which the first head of a late layer attends for the first
-        value. Only training asks for these."""
-        x, places, late = *self._queries(asked, start), 3 * len(self.blocks) // 4
-        states, _ = self._run(x, places, start, [log], _all())
-        q, _ = self._searched(late, [x, *states][late], places, start)
-        keys = log.layers[late][0][:, :1].transpose(-1, -2)
-        return self.say(states[-1]), ungrouped(grouped(q[:, None, :1], len(keys)) @ keys, len(q))[:, 0, 0]
-
     def look(self, x: Tensor, start: Tensor, bias: Tensor) -> tuple[list[KV], Tensor, Tensor]:
         """A scene [B, T, d] from `start` [1] on and, after it, the queries of the policy -> keys and values of the
         scene, the states of all of it [layers, B, T + QUERIES, d], and their bias."""
@@ -294,13 +270,9 @@ class Network(nn.Module):
 
         asked: [B, ASKED, d], as `word` or `meant` gives it; start: [1], the place of the scene; past: log and scene.
         """
-        x, places = self._queries(asked, start)
-        return self.say(self._run(x, places, start, past, _all())[0][-1])
-
-    def _queries(self, asked: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-        """What looks for values [B, STATED, d], and its places."""
         x = self.finding + (asked[:, 1] + self.topic(asked[:, 0]))[:, None]
-        return x, start + self.config.turn_length + torch.arange(STATED)
+        places = start + self.config.turn_length + torch.arange(STATED)
+        return self.say(self._run(x, places, start, past, _all())[0][-1])
 
     def state(self, claims: Tensor) -> Past:
         """A topic and what is stated about it [B, CLAIMS, d], as `word` or `meant` gives them, as the context of an
@@ -339,11 +311,6 @@ class Network(nn.Module):
             cache.append(kv)
         return states, cache
 
-    def _searched(self, layer: int, x: Tensor, places: Tensor, age: Tensor) -> KV:
-        """Queries and keys [B, T, d_head] of a layer's first head."""
-        q, k, _ = cast(Block, self.blocks[layer]).searched(x, self._turn(places), age)
-        return q[:, 0], k[:, 0]
-
     def _turn(self, places: Tensor) -> KV:
         """Cosine and sine of places [T]: [T, turned / 2]."""
         pairs = self.config.turned // 2
@@ -359,35 +326,24 @@ def begin_matching(network: Network) -> None:
 
     Codes fill the first numbers of a word; those of the words before it begin side by side behind them, then those that
     the heads copy. Without the copies the heads are of no use at first, and training undoes them. A topic is told
-    beside the word that an answer is found by, not on top of it. One head of a later layer looks for the same word once
-    more, when the words around it know more.
+    beside the word that an answer is found by, not on top of it.
     """
     d, first = network.config.d, cast(Block, network.blocks[0])
     width, size = d // first.heads, network.config.code_length
     earlier = nn.init.zeros_(network.before.weight).view(d, WINDOW, d)
-    values = first.qkv.weight.view(3, first.heads, width, d)[2]
+    queries, keys, values = first.qkv.weight.view(3, first.heads, width, d)
     same = torch.eye(size)
     for back in range(1, WINDOW + 1):
         earlier[back * size : (back + 1) * size, WINDOW - back, :size] = same
-    for head, written in enumerate(_copies(size)):
-        match(first, head, size)
+    for head, written in zip(range(first.heads), _copies(size), strict=False):
+        queries[head], keys[head] = 0.0, 0.0
+        queries[head, width - 1 - size : width - 1, :size] = same  # of the numbers that are not rotated
+        keys[head, width - 1 - size : width - 1, (head + 1) * size : (head + 2) * size] = same
         values[head] = 0.0
         values[head, :size, :size] = same
         first.out.weight[written : written + size, head * width : head * width + size] = COPYING_GAIN * same
-    match(cast(Block, network.blocks[3 * len(network.blocks) // 4]), 0, size)
+        first.gain[head], first.recency[head] = MATCHING_GAIN, 1.0
     network.topic.weight[:size], network.finding[:, :size] = 0.0, 0.0
-
-
-@torch.no_grad()
-def match(block: Block, head: int, size: int) -> None:
-    """Let a head attend to what stood head + 1 places behind the same code."""
-    d = block.qkv.in_features
-    width, same = d // block.heads, torch.eye(size)
-    queries, keys, _ = block.qkv.weight.view(3, block.heads, width, d)
-    queries[head], keys[head] = 0.0, 0.0
-    queries[head, width - 1 - size : width - 1, :size] = same  # of the numbers that are not rotated
-    keys[head, width - 1 - size : width - 1, (head + 1) * size : (head + 2) * size] = same
-    block.gain[head], block.recency[head] = MATCHING_GAIN, 1.0
 
 
 def spread(count: int, size: int) -> Tensor:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.encoders import SEEN_FACTS, Sight
-from mm_edge.model.events import LANDMARKS, line
+from mm_edge.model.events import LANDMARKS
 from mm_edge.model.features import Features, features
 from mm_edge.model.network import ASKED, CLAIMS, HIDDEN, STATED, STYLES, WINDOW, NetworkConfig
 from mm_edge.model.policy import actions
@@ -116,15 +116,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Recall:
-    """Logs [rows, WINDOW + n], all full, and what is found in them; `of` is the row. caller: [rows, n] where in
-    it the name of the last caller stands, by the words of a line about a place; IGNORE elsewhere, and where none is.
-    before: [Q] where the line about a place goes on behind its name, for finds of who called before; IGNORE for others.
-    """
+    """Logs [rows, WINDOW + n], all full, and what is found in them; `of` is the row."""
 
     log: Tensor
     finds: Finds
-    caller: Tensor
-    before: Tensor
 
 
 @dataclass(frozen=True)
@@ -222,17 +217,8 @@ def recall(seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recall:
     shortest = min(map(len, logs))
     ids, _ = _logs([each[-shortest:] for each in logs], shortest)
     count = max(1, words // WORDS_PER_FIND // rows)
-    finds = [[_find_past(journey, rng, FOLLOWING) for _ in range(count)] for journey in journeys]
-    before = [[_named(journey, find) for find in row] for journey, row in zip(journeys, finds, strict=True)]
-    callers = _rows(_callers(journey)[-shortest:] for journey in journeys)
-    cut = torch.tensor([[len(log) - shortest] for log in logs])
-    of = torch.arange(rows).repeat_interleave(count)
-    return Recall(
-        ids,
-        _finds(of, [find for row in finds for find in row], tokenizer),
-        torch.where(callers >= cut, callers - cut, IGNORE),
-        torch.where(_rows(before) >= cut, _rows(before) - cut, IGNORE).flatten(),
-    )
+    finds = [_find_past(journey, rng, FOLLOWING) for journey in journeys for _ in range(count)]
+    return Recall(ids, _finds(torch.arange(rows).repeat_interleave(count), finds, tokenizer))
 
 
 def wording(seed: int, count: int, config: NetworkConfig, tokenizer: Tokenizer) -> Wording:
@@ -293,26 +279,6 @@ def _following(journey: Journey, rng: np.random.Generator) -> Find:
         return Find("", "", "unknown")
     word = str(rng.choice([*latest]))
     return Find("", word, " ".join(journey.words[latest[word] + 1 :][:STATED]))
-
-
-def _callers(journey: Journey) -> list[int]:
-    """By the words of a log, where the name of the last caller stands, where a line is about a place."""
-    callers: list[int] = []
-    last = IGNORE
-    for event in journey.events:
-        last = len(callers) + 1 if event.kind == "call" else last
-        told = last if event.kind in ("place", *LANDMARKS) else IGNORE
-        callers += [told] * len(line(event, journey.names))
-    return callers
-
-
-def _named(journey: Journey, find: Find) -> int:
-    """Where the latest line about the place that a find of who called before is about goes on behind its name."""
-    if find.topic != "<call_before>" or find.about not in journey.words:
-        return IGNORE
-    latest = [i for i, word in enumerate(journey.words) if word == find.about]
-    entered = [i for i in latest if find.about in LANDMARKS or journey.words[i - 1] == "place"]
-    return entered[-1] + 1 if entered else IGNORE
 
 
 def _requests(

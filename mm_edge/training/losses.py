@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mm_edge.model.encoders import Encoded
 from mm_edge.model.features import Features
-from mm_edge.model.network import HIDDEN, Network, Past
+from mm_edge.model.network import HIDDEN, WINDOW, Network, Past
 from mm_edge.model.policy import Policy
 from mm_edge.model.tokenizer import EOS, MASK
 from mm_edge.training.batches import IGNORE, Batch, Finds, Recall, Requests, Seen, Wording
@@ -29,7 +29,7 @@ FILLING = 0.1
 """Weight of the tokens after the end of a sentence, or of what it states."""
 WEIGHTS = {
     "facts": 1.0, "gap": 1.0, "course": 1.0, "motion": 1.0, "action": 1.0,
-    "asked": 1.0, "found": 1.0, "recalled": 1.0, "carried": 0.3, "before": 0.3, "worded": 0.5,
+    "asked": 1.0, "found": 1.0, "recalled": 1.0, "worded": 0.5,
 }  # fmt: skip
 MEAN_WEIGHT = 0.5
 
@@ -50,13 +50,12 @@ def losses(
     """Any may be missing; a batch in which nothing is asked trains what looks, one of sights only what asks."""
     parts = {} if batch is None else _batch_losses(network, batch, generator)
     if recall is not None:
-        cache, scores = network.recollect(network.text(recall.log))
-        log = Past(cache, torch.zeros(recall.caller.shape))
+        log = Past(
+            network.read(network.text(recall.log), torch.zeros(1)),
+            torch.zeros(len(recall.log), recall.log.shape[1] - WINDOW),
+        )
         start = torch.tensor([float(log.bias.shape[1])])
-        found, places = network.search(network.word(recall.finds.asked), start, log)
-        parts["recalled"] = _stated_loss(found, recall.finds)
-        parts["before"] = _class_loss(places, recall.before)
-        parts["carried"] = _class_loss(scores.flatten(0, 1), recall.caller.flatten())
+        parts["recalled"] = _found_loss(network, recall.finds, start, [log])
     if wording is not None:
         parts["worded"] = _worded_loss(network, wording, generator)
     total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
@@ -112,10 +111,7 @@ def _asked_loss(network: Network, requests: Requests, start: Tensor, scene: Past
 
 def _found_loss(network: Network, finds: Finds, start: Tensor, past: Sequence[Past]) -> Tensor:
     """start: [1], the place of the scenes."""
-    return _stated_loss(network.find(network.word(finds.asked), start, past), finds)
-
-
-def _stated_loss(found: Tensor, finds: Finds) -> Tensor:
+    found = network.find(network.word(finds.asked), start, past)
     return _word_losses(found, finds.stated, finds.stated == EOS).mean()
 
 

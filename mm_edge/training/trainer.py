@@ -208,7 +208,14 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
     and the camera's convolutions learn several times faster.
     """
     camera = network.encoder.camera
-    parts = (*list(camera)[1:], network.encoder.flat, network.before, network.topic, network.blocks)
+    parts = (
+        *list(camera)[1:],
+        network.encoder.flat,
+        network.before,
+        network.topic,
+        network.blocks,
+        network.policy.blocks,
+    )
     hidden = [parameter for part in parts for parameter in part.parameters()]
     matrices = [p for p in hidden if p.ndim == 2]
     inside = {id(p) for p in matrices}

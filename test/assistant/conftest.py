@@ -65,7 +65,7 @@ class Parrot:
         before = () if known is None else known.ids
         same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(ids, before, strict=False)))
         self.reads.append(len(ids) - same)
-        return Log(torch.zeros(8), torch.zeros(8), torch.zeros(8), len(ids), ids)
+        return Log(torch.zeros(8), torch.zeros(8), torch.zeros(8), ids)
 
     def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
         self.ways.append((0 if history is None else len(history), speed_mps))
@@ -78,7 +78,7 @@ class Parrot:
         self.logs.append(tuple(self.tokenizer._tokens[index] for index in known))
         self.histories.append(0 if history is None else len(history))
         self._says = self.answers.get(text, "<refuse> I do not know that.")
-        return Context(torch.zeros(0), torch.zeros(0), torch.zeros(0), 0, 1)
+        return Context(torch.zeros(0), torch.zeros(0), 1)
 
     def decode(self, ids: Tensor, context: Context) -> Tensor:
         self._clock.set(self._clock.now_ns() + round(self.cost_s * S))

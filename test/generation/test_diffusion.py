@@ -13,7 +13,7 @@ from mm_edge.generation.slots import UNKNOWN, fill
 from mm_edge.model.observation import VehicleState
 from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
 
-NOTHING = Context(torch.zeros(0), torch.zeros(0), torch.zeros(0), 0, 1)
+NOTHING = Context(torch.zeros(0), torch.zeros(0), 1)
 WORDS = ["the", "light", "is", "red", "green", "."]
 
 

@@ -89,19 +89,6 @@ def test_logs_of_recall_have_no_filling(tokenizer: Tokenizer) -> None:
     assert int(made.finds.of.max()) == 3
 
 
-def test_who_called_last_is_told_at_every_place(tokenizer: Tokenizer) -> None:
-    made = recall(6, 512, 256, tokenizer)
-    call, place = tokenizer.id("call"), tokenizer.id("place")
-    for log, callers in zip(made.log[:, WINDOW:].tolist(), made.caller.tolist(), strict=True):
-        last = IGNORE
-        for index, word in enumerate(log[:-1]):
-            if word == call:
-                last = index + 1
-            if word == place and last != IGNORE:
-                assert callers[index] == last
-    assert (made.caller != IGNORE).any()
-
-
 def test_targets_are_within_their_facts(data: Batch) -> None:
     assert data.seen.facts.keys() == SEEN_FACTS.keys()
     for name, target in data.seen.facts.items():

@@ -208,3 +208,12 @@ def test_int8_is_made_from_the_fp32_graphs_that_are_there(
     assert folder != whole
     for graph in whole.glob("*.onnx"):
         assert (folder / graph.name).read_bytes() != graph.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["", "not a graph"])
+def test_int8_is_not_made_from_a_damaged_graph(weights: Path, cache: Path, tmp_path: Path, damage: str) -> None:
+    whole = find(weights, "onnxruntime", "fp32", cache)
+    shutil.copytree(whole, tmp_path / whole.name)
+    (tmp_path / whole.name / "decode.onnx").write_text(damage)
+    export(weights, "onnxruntime", "int8", tmp_path)
+    assert open_engine(weights, "onnxruntime", "int8", cache=tmp_path).name == "onnxruntime/int8"

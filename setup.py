@@ -16,7 +16,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["mm_edge", "mm_edge.*"]),
     package_data={"mm_edge": ["weights/*", "report/*.j2", "world/*.json"]},
-    data_files=[(f"share/mm_edge/{folder}", glob(f"{folder}/*.*")) for folder in ("msg", "config", "launch")]
+    data_files=[(f"share/mm_edge/{f}", glob(f"{f}/*.*")) for f in ("msg", "config", "config/training", "launch")]
     + [("share/mm_edge", ["package.xml"]), ("share/ament_index/resource_index/packages", ["resource/mm_edge"])],
     install_requires=[
         "jinja2",

@@ -135,13 +135,13 @@ def bench(
 
 @app.command()
 def train(
-    recipe: Annotated[Path | None, typer.Argument(help="YAML of a recipe; none: that of the shipped weights.")] = None,
+    recipe: Annotated[Path | None, typer.Argument(help="YAML of a recipe; none: the small rung in one go.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; none: the recipe's.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates of the weights.")] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Single-threaded processes.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the initial weights.")] = None,
 ) -> None:
-    """Train the model on generated drives, or go on where it stopped."""
+    """Train a rung on generated drives, or go on where it stopped."""
     from mm_edge.training.recipe import read
     from mm_edge.training.run import run
 

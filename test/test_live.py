@@ -46,8 +46,9 @@ def topics(path: Path) -> set[str]:
 
 
 def test_inputs_and_outputs_are_in_the_bag(played: Path) -> None:
-    inputs = {"/image/compressed", "/vehicle_state", "/audio", "/request"}
-    outputs = {"/utterance", "/latency", "/trust", "/memory", "/scene", "/speech/status", AUDIO, "/compute_state"}
+    inputs = {"/image/compressed", "/vehicle_state", "/audio", "/request", "/event"}
+    reports = {"/latency", "/trust", "/memory", "/scene", "/compute_state"}
+    outputs = {"/utterance", "/advice/path", "/speech/status", AUDIO, *reports}
 
     assert inputs | outputs | {"/diagnostics"} <= topics(played / "drive.mcap")
 

@@ -14,6 +14,11 @@ class Clock(Protocol):
         """Seconds that only ever increase."""
 
 
+def time_of_day_s(stamp_ns: int, utc_offset_h: float) -> float:
+    """Seconds since local midnight at a stamp."""
+    return (stamp_ns / 1e9 + utc_offset_h * 3600) % 86_400
+
+
 class SystemClock:
     """Wall clock and performance counter, for use outside ROS."""
 

@@ -15,7 +15,9 @@ READ_ONLY: dict[str, JsonValue] = {"read_only": True}
 class AssistantConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rung: Literal["small"] = Field("small", description="Which size of the model answers.", json_schema_extra=READ_ONLY)
+    rung: Literal["small", "large"] = Field(
+        "small", description="Which size of the model answers.", json_schema_extra=READ_ONLY
+    )
     engine: Literal["auto", "tensorrt", "onnxruntime", "torch"] = Field(
         "auto",
         description="What runs the model; the next one is used when it cannot. auto: the first that was exported.",
@@ -48,6 +50,14 @@ class AssistantConfig(BaseModel):
         200.0, ge=5.0, le=10_000.0, description="A frame older than this only updates the history."
     )
     alert_repeat_s: float = Field(10.0, ge=0.0, le=600.0, description="Time before an alert that lasts is given again.")
+
+    advise: bool = Field(True, description="Whether to publish where the vehicle will go, on advice/path.")
+    vehicle_frame: str = Field(
+        "base_link", description="Frame of the path: x forward, y left, the vehicle at its origin."
+    )
+    utc_offset_h: float = Field(
+        0.0, ge=-14.0, le=14.0, description="Local time less UTC, in hours, for times of day in the log and in answers."
+    )
 
     image_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="A camera silent for longer counts as lost.")
     state_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="Vehicle signals older than this are unknown.")

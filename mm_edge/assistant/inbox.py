@@ -23,6 +23,7 @@ from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.faults import Faults
 from mm_edge.assistant.request import Request
 from mm_edge.assistant.sensors import SensorError
+from mm_edge.model.events import Event
 from mm_edge.model.observation import AUDIO_RATE_HZ, AUDIO_WINDOW_S, Observation, VehicleState
 
 T = TypeVar("T")
@@ -82,7 +83,8 @@ class Inbox:
         self._requests: list[tuple[float, int, Pending]] = []
         self._late: deque[Pending] = deque()
         """Requests whose deadline has passed: they wait until nobody else does."""
-        self._steps: deque[Any] = deque()
+        self._told: deque[Any] = deque()
+        """Task steps and events, in the order in which they came."""
         self._order = itertools.count()
         self._unseen = False
         self._unseen_image = False
@@ -129,7 +131,13 @@ class Inbox:
     def put_step(self, step: Any) -> None:
         """A message-like TaskStep, handed on as it is."""
         with self._changed:
-            self._steps.append(step)
+            self._told.append(step)
+            self._changed.notify()
+
+    def put_event(self, event: Event) -> None:
+        """Something that happened, to be written into the log before anything that comes later is done."""
+        with self._changed:
+            self._told.append(event)
             self._changed.notify()
 
     def put_fault(self, topic: str, error: SensorError) -> None:
@@ -137,8 +145,9 @@ class Inbox:
 
     # -- what the worker calls ----------------------------------------------------------------------------------------
 
-    def next_job(self, timeout_s: float | None = None) -> Pending | Look | Any | None:
-        """The next thing to do: a request, a look at the newest input, or a task step; None on time-out or `close`.
+    def next_job(self, timeout_s: float | None = None) -> Pending | Look | Event | Any | None:
+        """The next thing to do: a request, a look at the newest input, an event or a task step; None on time-out or
+        `close`.
 
         Requests go by the earliest deadline; when requests and a look both wait they take turns. A request whose
         deadline has passed has had its final word and waits behind everything else.
@@ -234,10 +243,10 @@ class Inbox:
             self._unseen = True
             self._changed.notify()
 
-    def _pick(self) -> Pending | Look | Any | None:
+    def _pick(self) -> Pending | Look | Event | Any | None:
         now_s = self.clock.monotonic_s()
-        if self._steps:
-            return self._steps.popleft()
+        if self._told:
+            return self._told.popleft()
         look = self._unseen and now_s >= self._last_look_s + 1 / self.config.watch_rate_hz
         while self._requests and self._requests[0][0] <= now_s:
             self._late.append(heapq.heappop(self._requests)[2])

@@ -24,6 +24,7 @@ TOPICS = {
     "vehicle_state": "mm_edge/msg/VehicleState",
     "request": "mm_edge/msg/AssistRequest",
     "task_step": "mm_edge/msg/TaskStep",
+    "event": "mm_edge/msg/DriveEvent",
 }
 """The assistant's inputs, by relative topic name, with their message types."""
 
@@ -45,6 +46,7 @@ class Intake:
             "vehicle_state": self._vehicle_state,
             "request": self._request,
             "task_step": inbox.put_step,
+            "event": self._event,
         }
 
     def receive(self, topic: str, message: Any) -> None:
@@ -80,6 +82,9 @@ class Intake:
         for error in errors:
             self._inbox.put_fault(source, error)
         self._inbox.put_state(sensors.stamp_ns(message.header), state, source)
+
+    def _event(self, message: Any) -> None:
+        self._inbox.put_event(sensors.event(message, self._inbox.clock.now_ns(), self._inbox.config.utc_offset_h))
 
     def _request(self, message: Any) -> None:
         name = next(self._names)

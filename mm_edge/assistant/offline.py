@@ -36,7 +36,7 @@ class OfflineAssistant:
         self.clock.set(max(stamp_ns, self.clock.now_ns()))
         self._intake.receive(topic, message)
         while (job := self.inbox.next_job(timeout_s=0.0)) is not None:
-            self._said += perform(self._session, job)
+            self._said.extend(perform(self._session, job))
         said, self._said = self._said, []
         return said
 

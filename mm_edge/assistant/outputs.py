@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mm_edge.assistant.advice import PathAdvice
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.compute.device import ComputeState
 from mm_edge.compute.latency import LatencyReport
@@ -16,6 +17,7 @@ OUTPUTS: dict[type, tuple[str, str]] = {
     TrustReport: ("trust", "mm_edge/msg/TrustReport"),
     MemoryReport: ("memory", "mm_edge/msg/MemoryReport"),
     SceneReport: ("scene", "mm_edge/msg/SceneReport"),
+    PathAdvice: ("advice/path", "nav_msgs/msg/Path"),
     SpeechAudio: ("speech/audio", "mm_edge/msg/SpeechAudio"),
     SpeechStatus: ("speech/status", "mm_edge/msg/SpeechStatus"),
     ComputeState: ("compute_state", "mm_edge/msg/ComputeState"),

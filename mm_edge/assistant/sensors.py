@@ -7,6 +7,7 @@ ROS. What cannot be used raises SensorError, whose `fault` is the name that the 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import fields, replace
 from typing import Any
 
@@ -14,11 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_edge.assistant.clock import time_of_day_s
 from mm_edge.assistant.request import Request, Stakes
+from mm_edge.model.events import Event
 from mm_edge.model.observation import AUDIO_RATE_HZ, VehicleState
 
 MAX_REQUEST_CHARACTERS = 1000
 MAX_DEADLINE_MS = 3_600_000.0
+MAX_NAME_CHARACTERS = 80
 MAX_IMAGE_BYTES = 64 * 2**20
 MAX_AUDIO_CHANNELS = 16
 AUDIO_RATES_HZ = range(4_000, 384_001)
@@ -180,3 +184,20 @@ def request(message: Any, default_deadline_ms: float, now_ns: int, name: str) ->
         deadline_ms=deadline_ms or default_deadline_ms,
         stakes=Stakes(message.stakes),
     )
+
+
+def event(message: Any, now_ns: int, utc_offset_h: float) -> Event:
+    """mm_edge/DriveEvent -> Event; an unset stamp means now.
+
+    Raises SensorError("bad_event", ...) for an unknown kind, arguments that it does not take, or no usable name.
+    """
+    name, numbers = " ".join(str(message.name).split()), [float(number) for number in message.numbers]
+    if len(name) > MAX_NAME_CHARACTERS or (name and not re.search(r"\w", name)):
+        raise SensorError("bad_event", f"not a name: {name[:MAX_NAME_CHARACTERS]!r}")
+    if not all(math.isfinite(number) for number in numbers):
+        raise SensorError("bad_event", f"{str(message.kind)[:MAX_NAME_CHARACTERS]!r} with numbers that are none")
+    time_s = time_of_day_s(stamp_ns(message.header) or now_ns, utc_offset_h)
+    try:
+        return Event(time_s, str(message.kind), name, tuple(round(number) for number in numbers))
+    except ValueError as error:
+        raise SensorError("bad_event", str(error)) from error

@@ -1,4 +1,4 @@
-"""One drive in the hands of the model: what is remembered, and one turn at a time.
+"""One drive in the hands of the model: what is remembered and logged, and one turn at a time.
 
 A turn looks at the newest input, drafts a sentence, improves it while time is left, judges it and words it. Everything
 here is synchronous and runs on one thread; time comes from the clock that is passed in. Knows nothing about ROS,
@@ -10,23 +10,29 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import inf, nan
+from math import inf, isfinite, nan
+from typing import Any
 
+from mm_edge.assistant.advice import PathAdvice
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox, Look, Pending
+from mm_edge.assistant.logbook import Logbook
 from mm_edge.assistant.scene import SceneReport
+from mm_edge.assistant.sensors import stamp_ns as stamped_ns
 from mm_edge.assistant.stopwatch import Stopwatch
 from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.pace import Pace
 from mm_edge.engine.base import Engine, Percept
 from mm_edge.feedback.alerts import AlertGate
+from mm_edge.feedback.progress import capital
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.wording import hedged, unsure
 from mm_edge.generation.diffusion import Draft, drafts
 from mm_edge.generation.slots import fill
 from mm_edge.memory.history import History
 from mm_edge.memory.report import MemoryReport
+from mm_edge.model.events import Event
 from mm_edge.model.network import STYLES
 from mm_edge.model.observation import Observation
 from mm_edge.trust.constants import TrustConstants
@@ -38,7 +44,14 @@ HISTORY_SPACING_S = 0.5
 PERCEPT_REUSE_S = 0.1
 """An encoded observation serves every turn that begins within this time."""
 VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", "refuse"})
+LOG_TOPICS = frozenset({
+    "last_limit", "red_wait", "last_caller", "call_before", "call_length", "parked", "after", "stops_since", "when",
+    "charged", "doing", "task_state", "location", "traffic", "tyres", "service", "arrival",
+})  # fmt: skip
+EYELESS_TOPICS = VEHICLE_TOPICS | LOG_TOPICS
 """Sentences about these need no eyes, so an unfamiliar picture does not count against them."""
+REVERSING_MPS = -0.3
+"""At a lower speed no path is given: the model knows forward ones only."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +95,8 @@ class Thought:
 
 
 class Session:
-    """Owns the history and the wording's random source. `inbox` is where the newest input is read from; `numbers` of
-    utterances go on from session to session."""
+    """Owns the history, the log and the wording's random source. `inbox` is where the newest input is read from;
+    `numbers` of utterances go on from session to session."""
 
     def __init__(
         self,
@@ -98,6 +111,7 @@ class Session:
         self.inbox = inbox
         self.clock = clock
         self.history = History(engine.history_slots, HISTORY_SPACING_S)
+        self.logbook = Logbook(engine)
         self._constants = constants
         self._gate = AlertGate(config.alert_repeat_s)
         self.configure(config)
@@ -108,6 +122,7 @@ class Session:
         self._ages = Ages()
         self._numbers = numbers
         self._unevaluated = 0
+        self._advised_ns: int | None = None
 
     def configure(self, config: AssistantConfig) -> None:
         """Go on with other settings, from the next turn on; those that are read-only are not looked at again."""
@@ -124,7 +139,7 @@ class Session:
         self._unevaluated += job.skipped
         if late or not self.config.watch:
             self._unevaluated += 1
-            self._see(stopwatch, job.arrival_s)
+            self._witness(self._see(stopwatch, job.arrival_s))
             return None
         due_s = job.arrival_s + self.config.watch_deadline_ms / 1e3
         glance, thought = self._think("", due_s, stopwatch, job.arrival_s)
@@ -134,6 +149,7 @@ class Session:
         utterance = None
         if priority is not None:
             utterance = self._utterance(glance, thought, Kind.ALERT, priority, alert)
+        self._witness(glance, "" if priority is None else alert)
         stopwatch.mark("trust")
         queue_ms = (began_s - job.arrival_s) * 1e3
         return self._turn(glance, thought, utterance, stopwatch, queue_ms, self.config.watch_deadline_ms, "")
@@ -152,14 +168,46 @@ class Session:
         queue_ms = (began_s - pending.start_s) * 1e3
         return self._turn(glance, thought, utterance, stopwatch, queue_ms, request.deadline_ms, request.id)
 
+    def note(self, event: Event) -> None:
+        """Write down what happened."""
+        self._begin_anew_if_time_did()
+        self.logbook.log.add(event)
+
+    def note_step(self, step: Any) -> None:
+        """Write down what a TaskStep-like message tells."""
+        self._begin_anew_if_time_did()
+        stamp_ns = stamped_ns(step.header) or self.clock.now_ns()
+        self.logbook.step(step, stamp_ns, self.config.utc_offset_h)
+
+    def reflect(self) -> PathAdvice | None:
+        """What can wait until a look's turn is out, and waits for another look while there are requests: reads what is
+        new in the log, and finds where the vehicle will go, if it sees and knows its speed."""
+        glance = self._glance
+        if glance is None or self.inbox.waiting:
+            return None
+        self.logbook.read()
+        return self._path(glance) if self.config.advise else None
+
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _path(self, glance: Glance) -> PathAdvice | None:
+        """Once for each picture."""
+        stamp_ns, speed_mps = glance.observation.stamp_ns, glance.observation.state.speed_mps
+        if glance.observation.image is None or stamp_ns == self._advised_ns or not speed_mps >= REVERSING_MPS:
+            return None
+        self._advised_ns = stamp_ns
+        past = self.history.recall(stamp_ns)
+        positions_m = self.engine.path(past, glance.percept, max(0.0, speed_mps)).tolist()
+        if not all(isfinite(metres) for position_m in positions_m for metres in position_m):
+            self.inbox.faults.add("bad_path", "the engine gave a path of no numbers", self.clock.monotonic_s())
+            return None
+        return PathAdvice(stamp_ns, tuple((x, y) for x, y in positions_m), self.config.vehicle_frame)
 
     def _see(self, stopwatch: Stopwatch, arrival_s: float = -inf) -> Glance:
         """The newest observation, encoded and remembered; a glance of a moment ago is reused, unless it was before
         `arrival_s`."""
         self._ages = Ages(self.inbox.input_age_ms(), **self.inbox.ages_ms())
-        if self._epoch != self.inbox.epoch:
-            self._begin_anew()
+        self._begin_anew_if_time_did()
         now_s = self.clock.monotonic_s()
         if self._glance is None or not max(arrival_s, now_s - PERCEPT_REUSE_S) <= self._glance.at_s:
             observation, frame_id = self.inbox.observation()
@@ -168,23 +216,29 @@ class Session:
         stopwatch.mark("encode")
         return self._glance
 
-    def _begin_anew(self) -> None:
-        self._epoch = self.inbox.epoch
-        self._glance = None
-        self.history.clear()
-        self._gate.clear()
+    def _begin_anew_if_time_did(self) -> None:
+        if self._epoch != self.inbox.epoch:
+            self._epoch = self.inbox.epoch
+            self._glance = self._advised_ns = None
+            self.history.clear()
+            self.logbook.begin_anew()
+            self._gate.clear()
+
+    def _witness(self, glance: Glance, alert: str = "") -> None:
+        self.logbook.see(glance.observation, glance.percept.facts, alert, self.config.utc_offset_h)
 
     def _think(self, text: str, due_s: float, stopwatch: Stopwatch, arrival_s: float = -inf) -> tuple[Glance, Thought]:
         glance = self._see(stopwatch, arrival_s)
         past = self.history.recall(glance.observation.stamp_ns)
-        cache = self.engine.prefill(past, glance.percept, text, self._style())
+        marked = self.logbook.log.marked(text)
+        cache = self.engine.prefill(past, glance.percept, marked, self._style(), self.logbook.read())
         stopwatch.mark("prefill")
-        forbidden = self.engine.tokenizer.unasked if text else ()
+        forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
         draft, reason = self._best(drafts(self.engine, cache, self.config.max_passes, forbidden), due_s)
         stopwatch.mark("draft")
         pooled = None if glance.observation.image is None else glance.percept.pooled
         confidence = draft.confidence if draft.is_sentence else 0.0
-        judgement = self._judge(confidence, pooled, about_scene=draft.topic not in VEHICLE_TOPICS)
+        judgement = self._judge(confidence, pooled, about_scene=draft.topic not in EYELESS_TOPICS)
         if not draft.is_sentence:
             judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
         return glance, Thought(draft, judgement, reason)
@@ -227,7 +281,9 @@ class Session:
         if kind == Kind.UNSURE:
             return unsure(topic)
         text = fill(thought.draft.text, glance.observation.state)
-        return hedged(text) if thought.judgement.verdict == Verdict.HEDGED else text
+        if thought.judgement.verdict == Verdict.HEDGED:
+            text = hedged(text)
+        return capital(self.logbook.log.filled(text))
 
     def _turn(
         self,
@@ -271,7 +327,8 @@ class Session:
             audio_age_ms=self._ages.audio,
             frame_id=frame_id,
         )
-        return Turn(utterance, latency, trust, self.history.report(stamp_ns, frame_id), _scene(glance))
+        memory = self.logbook.added_to(self.history.report(stamp_ns, frame_id))
+        return Turn(utterance, latency, trust, memory, _scene(glance))
 
 
 def _scene(glance: Glance) -> SceneReport:

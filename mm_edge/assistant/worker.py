@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from mm_edge.compute.latency import LatencyReport
 from mm_edge.feedback.progress import progress
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.wording import NOT_SURE_YET
+from mm_edge.model.events import Event
 
 Publish = Callable[[Any], None]
 TOO_MANY = "Too many requests are waiting."
@@ -135,20 +136,35 @@ class Worker:
             finally:
                 self._busy_since_s = None
 
-    def _do(self, job: Pending | Look | Any) -> None:
+    def _do(self, job: Pending | Look | Event | Any) -> None:
         for output in perform(self._session, job):
             self._publish(output)
 
 
-def perform(session: Session, job: Pending | Look | Any) -> list[Any]:
-    """Everything to publish for one job, in order: the utterance first."""
+def perform(session: Session, job: Pending | Look | Event | Any) -> Iterator[Any]:
+    """Everything to publish for one job, in order: the utterance first. What comes later is worked out only then."""
     if isinstance(job, Look):
-        turn = session.look(job)
-        return [] if turn is None else outputs(turn)
-    if isinstance(job, Pending):
-        return _reply(session, job)
-    sentence = progress(job, session.clock)
-    return [] if sentence is None else [sentence]
+        yield from _look(session, job)
+    elif isinstance(job, Pending):
+        yield from _reply(session, job)
+    elif isinstance(job, Event):
+        session.note(job)
+    else:
+        sentence = progress(job, session.clock)
+        if sentence is not None:
+            yield sentence
+        session.note_step(job)
+
+
+def _look(session: Session, job: Look) -> Iterator[Any]:
+    turn = session.look(job)
+    if turn is not None:
+        yield from outputs(turn)
+    elif session.config.watch:  # it came too late
+        return
+    path = session.reflect()
+    if path is not None:
+        yield path
 
 
 def _reply(session: Session, pending: Pending) -> list[Any]:

@@ -11,27 +11,40 @@ import numpy as np
 import torch
 
 from mm_edge.bench.harness import Result
-from mm_edge.training.batches import BatchShape, batch
+from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording
 from mm_edge.training.losses import losses
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
 from mm_edge.world.drive import Drive
+from mm_edge.world.journey import Journey
 
 REPEATS, QUICK_REPEATS = 30, 8
 FRAMES = 40
 DURATION_S = 14.0
+LOG_WORDS = 768
 
 
 def measure(seed: int, quick: bool) -> Result:
     repeats = QUICK_REPEATS if quick else REPEATS
     with TemporaryDirectory() as folder:
         trainer = Trainer(Recipe(out=Path(folder)), 0)
-    shape = BatchShape(drives=trainer.recipe.drives, turns=trainer.recipe.turns)
-    made = batch(seed, shape, trainer.config, trainer.tokenizer)
+    recipe = trainer.recipe
+    shape = BatchShape(requests=recipe.requests, finds=recipe.finds, log=recipe.drive_log)
+    seeds = [seed + row for row in range(recipe.drives)]
+
+    def seen(drive: int) -> Seen:
+        return look(drive, shape.moments, trainer.config.history_slots, trainer.tokenizer)
+
+    def generated() -> tuple[Batch, Recall, Wording]:
+        drives = batch(seen, seeds, 0, shape, trainer.config, trainer.tokenizer)
+        logs = recall(seed, recipe.recall, LOG_WORDS, trainer.tokenizer)
+        return drives, logs, wording(seed, recipe.wordings, trainer.config, trainer.tokenizer)
+
+    made = generated()
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=trainer.recipe.bfloat16):
-            losses(trainer.network, made, trainer.masks).total.backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+            losses(trainer.network, *made, trainer.masks).total.backward()
 
     drive = Drive(seed, DURATION_S)
     moments = np.linspace(0.5, DURATION_S - 0.5, FRAMES)
@@ -39,7 +52,8 @@ def measure(seed: int, quick: bool) -> Result:
         "a drive": lambda: Drive(seed, DURATION_S),
         f"{FRAMES} frames of 160 x 96": lambda: [drive.image(t_s, 96) for t_s in moments],
         f"{FRAMES} frames of 400 x 240": lambda: [drive.image(t_s, 240) for t_s in moments],
-        "a training batch": lambda: batch(seed, shape, trainer.config, trainer.tokenizer),
+        f"a log of {LOG_WORDS} words": lambda: Journey(seed, LOG_WORDS),
+        "a training batch": generated,
         "a training step on it": step,
     }
     seconds = _medians_s(tasks, repeats)
@@ -48,11 +62,15 @@ def measure(seed: int, quick: bool) -> Result:
         "drives_per_s": 1 / seconds[names[0]],
         "frames_per_s": FRAMES / seconds[names[1]],
         "large_frames_per_s": FRAMES / seconds[names[2]],
-        "generation_share_of_training": seconds[names[3]] / (seconds[names[3]] + seconds[names[4]]),
+        "logs_per_s": 1 / seconds[names[3]],
+        "generation_share_of_training": seconds[names[4]] / (seconds[names[4]] + seconds[names[5]]),
         "n": float(repeats),
     }
     rows: list[dict[str, object]] = [{"task": name, "median ms": 1e3 * s} for name, s in seconds.items()]
-    notes = [f"one core; a batch: {shape.drives} drives, {shape.drives * shape.moments} frames, sound, questions"]
+    notes = [
+        f"one core; a batch: {recipe.drives} drives, {recipe.drives * shape.moments} frames, sound, questions, logs; "
+        "all of it drawn anew, where training draws a drive once and comes back to it"
+    ]
     return Result(headline, rows, notes)
 
 

@@ -5,10 +5,12 @@ Tensors in and out are torch tensors. Knows nothing about sentences' meaning, de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -29,48 +31,68 @@ class Percept:
     """One observation, encoded.
 
     tokens: [n, d], as the trunk takes them; summary: [d], what the history keeps; pooled: [p] float32, for novelty;
-    facts: scene facts, name -> (most probable value, its probability), only those whose sensor is there.
+    facts: scene facts, name -> (most probable value, its probability), only those whose sensor is there;
+    course: [STEPS, 2], a first guess of what the vehicle will do.
     """
 
     tokens: Tensor
     summary: Tensor
     pooled: NDArray[np.float32]
     facts: dict[str, tuple[str, float]]
+    course: Tensor
 
 
 @dataclass(frozen=True)
-class KVCache:
-    """Keys and values [layers, heads, n, d_head] of the context, and a bias [n] added to every attention score.
+class Context:
+    """What an answer is worded from, and its style. k, v: [layers, heads, claims, d_head]."""
 
-    `logical_length`: how many tokens the n slots stand for; fewer than n when some are only filling, more after
-    compaction.
-    """
+    k: Tensor
+    v: Tensor
+    style: int
+
+
+@dataclass(frozen=True)
+class Log:
+    """The log of a drive as it was read. k, v: [layers, heads, n, d_head]; bias: [n], added to every attention score,
+    HIDDEN where a slot is only filling; ids: its words."""
 
     k: Tensor
     v: Tensor
     bias: Tensor
-    logical_length: int
+    ids: tuple[int, ...]
 
 
 class Engine(Protocol):
     name: str
     history_slots: int
+    log_length: int
     tokenizer: Tokenizer
     answer_length: int
 
     def encode(self, observation: Observation) -> Percept: ...
 
-    def prefill(self, history: Tensor | None, percept: Percept, text: str, style: int) -> KVCache:
-        """history: summaries [m, d], oldest first, m <= history_slots; text: the request, "" for a watch turn."""
+    def read(self, words: Sequence[str], known: Log | None = None) -> Log:
+        """The log of a drive, at most log_length words. What `known` holds already is not read again, and its memory is
+        taken over: it cannot be used any more. Raises ValueError for too many words or an unknown one."""
 
-    def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
+    def prefill(
+        self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
+    ) -> Context:
+        """history: summaries [m, d], oldest first, m <= history_slots; text: the request with names marked, "" for a
+        watch turn."""
+
+    def decode(self, ids: Tensor, context: Context) -> Tensor:
         """One pass over the answer block: ids [L] -> logits [L, V]."""
+
+    def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
+        """Where the vehicle will go: positions [STEPS, 2] in metres every SPACING_S seconds, x forward, y left."""
 
 
 class Runner(Protocol):
-    """Runs the graphs of `mm_edge.model.graphs`."""
+    """Runs the graphs of `mm_edge.model.graphs`. device: where outputs are, and where inputs are best put."""
 
     name: str
+    device: torch.device
 
     def run(self, graph: str, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Inputs and outputs are those of the graph, in order."""

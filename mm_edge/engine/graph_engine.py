@@ -5,20 +5,20 @@ Knows nothing about sentences' meaning, deadlines or memory policies.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mm_edge.engine.base import KVCache, Percept, Runner
+from mm_edge.engine.base import Context, Log, Percept, Runner
 from mm_edge.model.features import Features, features
-from mm_edge.model.graphs import context_length, split_facts
-from mm_edge.model.network import NetworkConfig
+from mm_edge.model.graphs import CHUNK, split_facts
+from mm_edge.model.network import HIDDEN, WINDOW, NetworkConfig
 from mm_edge.model.observation import Observation
+from mm_edge.model.policy import STEPS, path, sample
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
 from mm_edge.model.tokenizer import EOS, Tokenizer
-
-HIDDEN = -1e9
-"""Added to the attention scores of slots that are only filling."""
 
 
 class GraphEngine:
@@ -32,42 +32,96 @@ class GraphEngine:
         self.tokenizer = tokenizer
         self.history_slots = config.history_slots
         self.answer_length = config.answer_length
+        self.log_length = config.log_length
         self.refused: tuple[str, ...] = ()
         self._config = config
-        self._slots = context_length(config)
         self.runner = runner
 
     def encode(self, observation: Observation) -> Percept:
         inputs = features([observation])
-        tokens, summary, pooled, facts = self.runner.run("encode", *vars(inputs).values())
-        return Percept(tokens[0], summary[0], pooled[0].cpu().numpy(), _scene(facts[0].cpu(), inputs))
+        tokens, summary, pooled, facts, course = self.runner.run("encode", *vars(inputs).values())
+        return Percept(tokens[0], summary[0], pooled[0].cpu().numpy(), _scene(facts[0].cpu(), inputs), course[0])
 
-    def prefill(self, history: Tensor | None, percept: Percept, text: str, style: int) -> KVCache:
+    def read(self, words: Sequence[str], known: Log | None = None) -> Log:
+        ids = tuple(self.tokenizer.log(words))
+        if len(ids) > self.log_length:
+            raise ValueError(f"a log of {len(ids)} words, at most {self.log_length}")
+        log = self._no_log() if known is None else known
+        same = next((i for i, pair in enumerate(zip(ids, log.ids, strict=False)) if pair[0] != pair[1]), len(log.ids))
+        bias = log.bias.clone()
+        for start in range(min(same, len(ids)) // CHUNK * CHUNK, len(ids), CHUNK):
+            bias[start:] = HIDDEN
+            k, v = self.runner.run("read", self._window(ids, start), _number(start), *_batched(log.k, log.v, bias))
+            log.k[:, :, start : start + CHUNK], log.v[:, :, start : start + CHUNK] = k[:, 0], v[:, 0]
+            bias[start : start + CHUNK] = 0.0
+        bias[len(ids) :] = HIDDEN
+        return Log(log.k, log.v, bias, ids)
+
+    def prefill(
+        self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
+    ) -> Context:
+        seen, missing = self._seen(history, percept)
+        ids = self.tokenizer.request(text, self._config.request_length)
+        filling = self._config.request_length - len(ids)
+        known = log or self._no_log()
+        bias = torch.zeros(self._config.turn_length, device=self.runner.device)
+        bias[:missing] = HIDDEN
+        bias[len(bias) - filling :] = HIDDEN
+        k, v = self.runner.run(
+            "prefill",
+            *seen,
+            torch.tensor([ids + [EOS] * filling]),
+            _number(len(known.ids)),
+            bias[None],
+            *_batched(known.k, known.v, known.bias),
+        )
+        return Context(k[:, 0], v[:, 0], style)
+
+    def decode(self, ids: Tensor, context: Context) -> Tensor:
+        style = torch.tensor([context.style])
+        (logits,) = self.runner.run("decode", ids[None], style, context.k[:, None], context.v[:, None])
+        return logits[0].cpu()
+
+    def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
+        seen, missing = self._seen(history, percept)
+        bias = torch.zeros(1, self._config.scene_length)
+        bias[:, :missing] = HIDDEN
+        states, states_bias = self.runner.run("look", *seen, bias)
+
+        def velocity(actions: Tensor, sigma: Tensor) -> Tensor:
+            return self.runner.run("steer", actions, sigma, percept.course[None], states, states_bias)[0]
+
+        actions = sample(velocity, torch.zeros(1, STEPS, 2)).cpu()
+        return path(actions, torch.tensor([speed_mps]))[0]
+
+    def _seen(self, history: Tensor | None, percept: Percept) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
+        """The scene as the graphs take it, and how many slots of its history are only filling."""
         past = percept.summary.new_zeros(0, len(percept.summary)) if history is None else history
         missing = self.history_slots - len(past)
         if missing < 0:
             raise ValueError(f"a history of {len(past)} summaries, at most {self.history_slots}")
-        ids = self.tokenizer.request(text, self._config.request_length)
-        unasked = self._config.request_length - len(ids)
-        bias = torch.zeros(self._slots)
-        bias[:missing] = HIDDEN
-        bias[self._slots - unasked :] = HIDDEN
-        k, v = self.runner.run(
-            "prefill",
-            F.pad(past, (0, 0, missing, 0))[None],
-            percept.summary[None],
-            percept.tokens[None],
-            torch.tensor([ids + [EOS] * unasked]),
-            torch.tensor([style]),
-            bias[None, None, None],
-        )
-        return KVCache(k[:, 0], v[:, 0], bias, self._slots - missing - unasked)
+        return (F.pad(past, (0, 0, missing, 0))[None], percept.summary[None], percept.tokens[None]), missing
 
-    def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
-        (logits,) = self.runner.run(
-            "decode", ids[None], cache.k[:, None], cache.v[:, None], cache.bias[None, None, None]
-        )
-        return logits[0].cpu()
+    def _window(self, ids: tuple[int, ...], start: int) -> Tensor:
+        """[1, WINDOW + CHUNK] from the words before `start` on, filled up on both sides."""
+        row = [EOS] * WINDOW + list(ids) + [EOS] * CHUNK
+        return torch.tensor([row[start : start + WINDOW + CHUNK]])
+
+    def _no_log(self) -> Log:
+        config = self._config
+        shape = (config.layers, config.heads, config.log_length, config.d // config.heads)
+        device = self.runner.device
+        k, v = (torch.zeros(shape, device=device) for _ in range(2))
+        return Log(k, v, torch.full((config.log_length,), HIDDEN, device=device), ())
+
+
+def _number(value: float) -> Tensor:
+    return torch.tensor([float(value)])
+
+
+def _batched(k: Tensor, v: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As the graphs take them: a batch of one."""
+    return k[:, None], v[:, None], bias[None]
 
 
 def _scene(logits: Tensor, inputs: Features) -> dict[str, tuple[str, float]]:

@@ -12,6 +12,8 @@ from mm_edge.model.graphs import GRAPHS
 
 
 class OnnxRunner:
+    device = torch.device("cpu")
+
     def __init__(self, folder: Path, precision: str, threads: int) -> None:
         """`folder` holds GRAPH.onnx for each of GRAPHS. Raises EngineError."""
         try:

@@ -54,10 +54,17 @@ def probabilities(engine: Engine) -> Tensor:
     sensed = Observation(0, picture, VehicleState(speed_mps=14.0, energy_percent=50.0, gear=4), sound)
     blind = Observation(0, state=VehicleState(speed_limit_mps=13.9))
     rows = []
-    for observation, text, remembered in ((sensed, "what is ahead", 0), (sensed, "", 3), (blind, "how fast are we", 1)):
+    log = engine.read(["call", "@3", "=4", "=14", "=5", "tunnel", "=14", "=9"] * 12)
+    turns = (
+        (sensed, "what is ahead", 0, None),
+        (sensed, "", 3, None),
+        (blind, "how fast are we", 1, log),
+        (sensed, "who called before the tunnel", 2, log),
+    )
+    for observation, text, remembered, past in turns:
         percept = engine.encode(observation)
         history = percept.summary.repeat(remembered, 1) if remembered else None
-        cache = engine.prefill(history, percept, text, style=1)
+        cache = engine.prefill(history, percept, text, 1, past)
         masked = torch.full((engine.answer_length,), MASK)
         first = engine.decode(masked, cache)
         half = torch.where(torch.arange(engine.answer_length) % 2 == 0, first.argmax(-1), masked)

@@ -74,7 +74,7 @@ class TensorRtRunner:
     def __init__(self, folder: Path, precision: str) -> None:
         """`folder` holds GRAPH.engine for each of GRAPHS. Raises EngineError."""
         trt = library()
-        self.name = f"tensorrt/{precision}"
+        self.name, self.device = f"tensorrt/{precision}", torch.device("cuda")
         self._trt = trt
         self._stream = torch.cuda.Stream()
         runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))

@@ -12,7 +12,7 @@ from math import ceil
 
 import torch
 
-from mm_edge.engine.base import Engine, KVCache
+from mm_edge.engine.base import Context, Engine
 from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
 
 KEEP = 0.9
@@ -50,12 +50,12 @@ class Draft:
         return min(self.confidences[:end])
 
 
-def drafts(engine: Engine, cache: KVCache, max_passes: int, forbidden: Sequence[int] = ()) -> Iterator[Draft]:
+def drafts(engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = ()) -> Iterator[Draft]:
     """A better draft after every pass, at most `max_passes` of them. `forbidden`: tokens that must not occur."""
     ids = torch.full((engine.answer_length,), MASK)
     confidences = torch.zeros(engine.answer_length)
     for passes in range(1, max_passes + 1):
-        logits = engine.decode(ids, cache)
+        logits = engine.decode(ids, context)
         logits[:, EOS + 1 : engine.tokenizer.first_spoken] = -torch.inf
         logits[:, list(forbidden)] = -torch.inf
         probable, best = logits.softmax(-1).max(-1)

@@ -17,7 +17,7 @@ from torch import Tensor
 from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.model.tokenizer import Tokenizer
 
-FORMAT = "mm_edge/2"
+FORMAT = "mm_edge/6"
 LANGUAGE = ("spoken", "heard", "sentences")
 """What the file keeps of the tokenizer."""
 
@@ -27,11 +27,11 @@ class CheckpointError(Exception):
 
 
 def save(path: Path, weights: dict[str, Tensor], config: NetworkConfig, tokenizer: Tokenizer) -> None:
-    """Write `path` in one go: a reader sees the old file or the whole new one."""
+    """Write `path` in one go: a reader sees the old file or the whole new one. Matrices are kept in half precision."""
     language = {name: json.dumps(getattr(tokenizer, name)) for name in LANGUAGE}
     metadata = {"format": FORMAT, "config": json.dumps(asdict(config)), **language}
     part = path.with_suffix(".part")
-    save_file({name: tensor.detach().contiguous() for name, tensor in weights.items()}, part, metadata)
+    save_file({name: _kept(tensor.detach()).contiguous() for name, tensor in weights.items()}, part, metadata)
     part.replace(path)
 
 
@@ -50,7 +50,11 @@ def load(path: Path) -> tuple[Network, Tokenizer]:
             raise CheckpointError(f"{path}: format {metadata.get('format')!r}, expected {FORMAT!r}")
         tokenizer = Tokenizer(*(json.loads(metadata[name]) for name in LANGUAGE))
         network = Network(NetworkConfig(**json.loads(metadata["config"])))
-        network.load_state_dict(weights)
+        network.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in weights.items()})
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     return network.eval().requires_grad_(False), tokenizer
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    return tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor

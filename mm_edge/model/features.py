@@ -24,6 +24,8 @@ MEL_FRAMES = 1 + (SAMPLES - FRAME) // HOP
 _SCALES = {
     "speed_mps": 40.0,
     "acceleration_mps2": 5.0,
+    "yaw_rate_rps": 0.5,
+    "steering_angle_rad": 0.1,
     "throttle": 1.0,
     "brake": 1.0,
     "energy_percent": 100.0,

@@ -1,15 +1,19 @@
 """The network cut into graphs of static shape: what an engine runs, and what is exported.
 
-    encode   what the sensors show now           -> tokens, summary, pooled, facts
-    prefill  history, percept and request        -> keys and values of the whole context
-    decode   an answer block against the context -> logits
+    encode   what the sensors show now            -> tokens, summary, pooled, facts, course
+    read     the next CHUNK words of the log      -> their keys and values
+    prefill  history, percept, request and log    -> keys and values of what an answer states
+    decode   an answer block against those        -> logits
+    look     history and percept                  -> the trunk's states, layer by layer
+    steer    noisy actions, course and the states -> their velocity
 
-Batch size 1. A context is always CONTEXT slots long; `bias` hides those that are only filling. Knows nothing about who
-runs them.
+Batch size 1. The log has `log_length` slots, scene and request together `turn_length`; `bias` hides those that are only
+filling, `start` is the place of a graph's first token. Knows nothing about who runs them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,11 +21,13 @@ from torch import Tensor, nn
 
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import Features, features
-from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.model.network import CLAIMS, KV, WINDOW, Network, Past
 from mm_edge.model.observation import Observation
+from mm_edge.model.policy import QUERIES, STEPS
 
-GRAPHS = ("encode", "prefill", "decode")
-"""In the order in which a turn needs them."""
+GRAPHS = ("encode", "read", "prefill", "decode", "look", "steer")
+CHUNK = 64
+"""Words of the log that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,21 @@ class Encode(nn.Module):
     def forward(
         self, image: Tensor, state: Tensor, sound: Tensor, has_image: Tensor, has_sound: Tensor
     ) -> tuple[Tensor, ...]:
-        """-> tokens [1, n, d], summary [1, d], pooled [1, p], facts [1, all values of SEEN_FACTS in a row]: logits."""
-        encoded = self.encoder(Features(image, state, sound, has_image, has_sound))
-        return encoded.tokens, encoded.summary, encoded.pooled, torch.cat([*encoded.facts.values()], 1)
+        """-> tokens [1, n, d], summary [1, d], pooled [1, p], facts [1, all values of SEEN_FACTS in a row]: logits,
+        course [1, STEPS, 2]."""
+        seen = self.encoder(Features(image, state, sound, has_image, has_sound))
+        return seen.tokens, seen.summary, seen.pooled, torch.cat([*seen.facts.values()], 1), seen.course
+
+
+class Read(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ids: Tensor, start: Tensor, log_k: Tensor, log_v: Tensor, log_bias: Tensor) -> tuple[Tensor, ...]:
+        """ids: [1, WINDOW + CHUNK] -> k, v [layers, 1, heads, CHUNK, d_head]."""
+        log = _past(log_k, log_v, log_bias)
+        return _stacked(self.network.read(self.network.text(ids), start, [log]))
 
 
 class Prefill(nn.Module):
@@ -53,12 +71,24 @@ class Prefill(nn.Module):
         self.network = network
 
     def forward(
-        self, history: Tensor, summary: Tensor, percept: Tensor, request: Tensor, style: Tensor, bias: Tensor
+        self,
+        history: Tensor,
+        summary: Tensor,
+        percept: Tensor,
+        request: Tensor,
+        start: Tensor,
+        bias: Tensor,
+        log_k: Tensor,
+        log_v: Tensor,
+        log_bias: Tensor,
     ) -> tuple[Tensor, ...]:
-        """bias: [1, 1, 1, n] -> k, v [layers, 1, heads, n, d_head]."""
-        context = self.network.context(history, summary, percept)
-        cache = self.network.prefill(torch.cat([context, self.network.request(request, style)], 1), bias=bias)
-        return torch.stack([k for k, _ in cache]), torch.stack([v for _, v in cache])
+        """bias: [1, turn_length] -> k, v [layers, 1, heads, CLAIMS, d_head]."""
+        network, n = self.network, self.network.config.scene_length
+        seen = network.read(network.scene(history, summary, percept), start, bias=bias[:, :n], still=True)
+        scene = Past(seen, bias[:, :n])
+        asked = network.meant(network.understand(request, start, [scene], bias[:, n:]))
+        found = network.meant(network.find(asked, start, [_past(log_k, log_v, log_bias), scene]))
+        return _stacked(network.state(torch.cat([asked[:, :1], found], 1)).layers)
 
 
 class Decode(nn.Module):
@@ -66,47 +96,81 @@ class Decode(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, ids: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-        """ids [1, L], k, v [layers, 1, heads, n, d_head], bias [1, 1, 1, n] -> logits [1, L, V]."""
-        return self.network.answer(ids, [*zip(k.unbind(0), v.unbind(0), strict=True)], bias)
+    def forward(self, ids: Tensor, style: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """ids [1, L], k and v [layers, 1, heads, CLAIMS, d_head] as `prefill` gives them -> logits [1, L, V]."""
+        return self.network.answer(ids, style, _past(k, v, torch.zeros(1, k.shape[3])))
 
 
-def context_length(config: NetworkConfig) -> int:
-    """Slots of a context: the history, the percept with its motion, the style and the request."""
-    return config.history_slots + PERCEPT_TOKENS + 1 + 1 + config.request_length
+class Look(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, history: Tensor, summary: Tensor, percept: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+        """bias: [1, scene_length] -> states [layers, 1, n, d] and their bias [1, n]."""
+        scene = self.network.scene(history, summary, percept)
+        return self.network.look(scene, torch.zeros(1), bias)[1:]
+
+
+class Steer(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.policy = network.policy
+
+    def forward(self, actions: Tensor, sigma: Tensor, course: Tensor, states: Tensor, bias: Tensor) -> Tensor:
+        """actions: [1, STEPS, 2] at noise level sigma [1]; course: as `encode` gives it -> velocity [1, STEPS, 2]."""
+        return self.policy(actions, sigma, course, states, bias)
+
+
+def _past(k: Tensor, v: Tensor, bias: Tensor) -> Past:
+    return Past([*zip(k.unbind(0), v.unbind(0), strict=True)], bias)
+
+
+def _stacked(cache: Sequence[KV]) -> tuple[Tensor, Tensor]:
+    return torch.stack([k for k, _ in cache]), torch.stack([v for _, v in cache])
 
 
 def graphs(network: Network) -> dict[str, Graph]:
     """Those of GRAPHS, by name."""
-    config, n = network.config, context_length(network.config)
-    blind = features([Observation(0)])
-    kv = torch.zeros(2, config.layers, 1, config.heads, n, config.d // config.heads)
-    bias = torch.zeros(1, 1, 1, n)
-    return {
-        graph.name: graph
-        for graph in (
-            Graph("encode", Encode(network), vars(blind), ("tokens", "summary", "pooled", "facts")),
-            Graph(
-                "prefill",
-                Prefill(network),
-                {
-                    "history": torch.zeros(1, config.history_slots, config.d),
-                    "summary": torch.zeros(1, config.d),
-                    "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
-                    "request": torch.zeros(1, config.request_length, dtype=torch.long),
-                    "style": torch.ones(1, dtype=torch.long),
-                    "bias": bias,
-                },
-                ("k", "v"),
-            ),
-            Graph(
-                "decode",
-                Decode(network),
-                {"ids": torch.zeros(1, config.answer_length, dtype=torch.long), "k": kv[0], "v": kv[1], "bias": bias},
-                ("logits",),
-            ),
-        )
+    config = network.config
+    blind = vars(features([Observation(0)]))
+
+    def slots(name: str, length: int) -> dict[str, Tensor]:
+        shape = (config.layers, 1, config.heads, length, config.d // config.heads)
+        return {f"{name}k": torch.zeros(shape), f"{name}v": torch.zeros(shape)}
+
+    log, claims = slots("log_", config.log_length), slots("", CLAIMS)
+    log["log_bias"] = torch.zeros(1, config.log_length)
+    bias = {"bias": torch.zeros(1, config.turn_length)}
+    start = {"start": torch.zeros(1)}
+    seen = {
+        "history": torch.zeros(1, config.history_slots, config.d),
+        "summary": torch.zeros(1, config.d),
+        "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
     }
+    asked = {"request": torch.zeros(1, config.request_length, dtype=torch.long)}
+    chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
+    answer = {
+        "ids": torch.zeros(1, config.answer_length, dtype=torch.long),
+        "style": torch.ones(1, dtype=torch.long),
+    }
+    slots_seen = config.scene_length + QUERIES
+    steered = {
+        "actions": torch.zeros(1, STEPS, 2),
+        "sigma": torch.ones(1),
+        "course": torch.zeros(1, STEPS, 2),
+        "states": torch.zeros(config.layers, 1, slots_seen, config.d),
+        "bias": torch.zeros(1, slots_seen),
+    }
+    cut = (
+        Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
+        Graph("read", Read(network), chunk | start | log, ("k", "v")),
+        Graph("prefill", Prefill(network), seen | asked | start | bias | log, ("k", "v")),
+        Graph("decode", Decode(network), answer | claims, ("logits",)),
+        Graph("look", Look(network), seen | {"bias": torch.zeros(1, config.scene_length)}, ("states", "states_bias")),
+        Graph("steer", Steer(network), steered, ("velocity",)),
+    )
+    return {graph.name: graph for graph in cut}
 
 
 def split_facts(logits: Tensor) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """Words, and letters for words that were never seen: text to ids and back.
 
-Requests may hold anything, so an unknown word is spelled; answers use whole words only. Knows nothing about the
-network.
+Requests may hold anything, so an unknown word is spelled; answers use whole words only. Names and numbers of the log
+stand as marks, "@3" and "=42" (model/events.py). Knows nothing about the network.
 """
 
 from __future__ import annotations
@@ -13,20 +13,27 @@ EOS, MASK, STYLE = 0, 1, 2
 SPECIAL = ("<eos>", "<mask>", "<style>")
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789'?"
 UNASKED = ("<silent>", "<alert:")
-_TOKEN = re.compile(r"<[\w:]+>|\{\w+\}|[\w']+|[.,?!]")
+MARKS = ("@", "=")
+_TOKEN = re.compile(r"<[\w:]+>|\{\w+\}|[@=]\d+|[\w']+|[.,?!]")
 
 
 class Tokenizer:
     """`spoken`: the words of answers; `heard`: those that only requests may hold. Their order fixes the ids, which
-    follow SPECIAL, then letters as "#a", then `heard`, then `spoken`. `sentences`: all that there are to say, with
-    their topics; none: anything goes."""
+    follow SPECIAL, then letters as "#a", then `heard`, then `spoken`, its marks last. `sentences`: all that there are
+    to say, with their topics, "@0" and "=0" for any mark; none: anything goes."""
 
     def __init__(self, spoken: Iterable[str], heard: Iterable[str] = (), sentences: Iterable[str] = ()) -> None:
-        self.spoken, self.heard, self.sentences = tuple(spoken), tuple(heard), tuple(sentences)
+        said = tuple(spoken)
+        marks = tuple(word for word in said if word.startswith(MARKS))
+        self.spoken = (*(word for word in said if word not in set(marks)), *marks)
+        self.heard, self.sentences = tuple(heard), tuple(sentences)
         self._tokens = (*SPECIAL, *(f"#{letter}" for letter in LETTERS), *self.heard, *self.spoken)
         self.first_spoken = len(self._tokens) - len(self.spoken)
         """The smallest id of a spoken word: of what lies below, an answer may hold EOS only."""
         self._ids = {token: index for index, token in enumerate(self._tokens)}
+        self.marks = [index for token, index in self._ids.items() if token.startswith(MARKS)]
+        self.names = [index for index in self.marks if self._tokens[index].startswith("@")]
+        self._any = {index: self._ids[f"{self._tokens[index][0]}0"] for index in self.marks}
         self._language = {tuple(self._whole(sentence)) for sentence in self.sentences}
         self.unasked = [index for token, index in self._ids.items() if token.startswith(UNASKED)]
         """The topics that are no answer to a request."""
@@ -56,9 +63,21 @@ class Tokenizer:
             raise ValueError(f"cannot write {text!r} in {length} tokens")
         return ids + [EOS] * (length - len(ids))
 
+    def claims(self, text: str, length: int) -> list[int]:
+        """The ids of what an answer states, filled up with EOS. Raises ValueError for an unknown word or too many."""
+        ids = self._whole(text)
+        if len(ids) > length:
+            raise ValueError(f"cannot state {text!r} in {length} tokens")
+        return ids + [EOS] * (length - len(ids))
+
     def is_sentence(self, ids: Sequence[int]) -> bool:
         """Whether an answer is, up to its end, a sentence of the language."""
-        return not self._language or tuple(self._until_end(ids)) in self._language
+        pattern = tuple(self._any.get(index, index) for index in self._until_end(ids))
+        return not self._language or pattern in self._language
+
+    def log(self, words: Iterable[str]) -> list[int]:
+        """The ids of a log's words. Raises ValueError for an unknown one."""
+        return self._whole(" ".join(words))
 
     def topic(self, ids: Sequence[int]) -> str:
         """The topic in an answer's first token, without its brackets; "" when there is none."""
@@ -71,7 +90,7 @@ class Tokenizer:
         spaced = " ".join(word for word in words if not word.startswith("<"))
         joined = re.sub(r" ([.,?!])", r"\1", spaced)
         joined = re.sub(r"\bi\b", "I", joined)
-        return joined[:1].upper() + joined[1:]
+        return re.sub(r"(?:^|(?<=[.?!] ))[a-z]", lambda first: first[0].upper(), joined)
 
     def _whole(self, text: str) -> list[int]:
         tokens = _TOKEN.findall(text.lower())

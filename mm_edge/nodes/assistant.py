@@ -7,6 +7,7 @@ from typing import Any
 
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 
+from mm_edge.assistant.advice import PathAdvice
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.intake import TOPICS, Intake
@@ -26,9 +27,10 @@ from mm_edge.nodes.managed import ManagedNode
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.report import TrustReport
 
-REQUEST_QOS = QoSProfile(depth=1000)
+REQUEST_QOS, EVENT_QOS = QoSProfile(depth=1000), QoSProfile(depth=10)
 """A burst of requests must not overwrite itself."""
-RELIABLE = ("request", "task_step")
+RELIABLE = {"request": REQUEST_QOS, "task_step": REQUEST_QOS, "event": EVENT_QOS}
+"""Inputs of which none may be lost; of the others the newest counts."""
 FAULT_SHOWN_S = 5.0
 """A fault of the inputs is a warning for this long."""
 
@@ -48,7 +50,7 @@ class AssistantNode(ManagedNode):
         self._engine = load(config.rung, config.threads, config.engine, config.precision)
         self.get_logger().info(f"engine: {'; '.join((self._engine.name, *self._engine.refused))}")
         self._constants = TrustConstants.load(trust_path(config.rung), weights_path(config.rung))
-        self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport)
+        self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice)
         self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in TOPICS.items()]
 
     def activate(self) -> None:
@@ -87,7 +89,7 @@ class AssistantNode(ManagedNode):
             if self._intake is not None:
                 self._intake.receive(topic, message)
 
-        qos = REQUEST_QOS if topic in RELIABLE else qos_profile_sensor_data
+        qos = RELIABLE.get(topic, qos_profile_sensor_data)
         return self.create_subscription(message_class(msgtype), topic, receive, qos)
 
     def _apply(self, config: AssistantConfig) -> None:

@@ -6,14 +6,18 @@ Inputs of the assistant go through mm_edge.assistant.intake.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Path
 from std_msgs.msg import Header
 
+from mm_edge.assistant.advice import PathAdvice
 from mm_edge.assistant.outputs import OUTPUTS
 from mm_edge.assistant.sensors import stamp_ns
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
@@ -33,6 +37,8 @@ MESSAGES = {kind: message_class(msgtype) for kind, (_, msgtype) in OUTPUTS.items
 
 def to_message(output: Any) -> Any:
     """The message for one of OUTPUTS: same field names, `stamp_ns` and `frame_id` in the header."""
+    if isinstance(output, PathAdvice):
+        return _path(output)
     message = MESSAGES[type(output)]()
     message.header = Header(stamp=to_time(output.stamp_ns), frame_id=output.frame_id)
     for field in fields(output):
@@ -43,6 +49,22 @@ def to_message(output: Any) -> Any:
             setattr(message, field.name.removesuffix("_ns"), to_time(value))
         else:
             setattr(message, field.name, _plain(value, getattr(message, field.name)))
+    return message
+
+
+def _path(advice: PathAdvice) -> Path:
+    message = Path(header=Header(stamp=to_time(advice.stamp_ns), frame_id=advice.frame_id))
+    message.poses = [_filled(PoseStamped(), pose) for pose in advice.poses]
+    return message
+
+
+def _filled(message: Any, values: Mapping[str, Any]) -> Any:
+    """A message of messages, with nested values."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            _filled(getattr(message, name), value)
+        else:
+            setattr(message, name, value)
     return message
 
 

@@ -13,7 +13,7 @@ from rosgraph_msgs.msg import Clock
 
 from mm_edge.bags.mapped import Input
 from mm_edge.bags.source import Source
-from mm_edge.nodes.assistant import RELIABLE, REQUEST_QOS
+from mm_edge.nodes.assistant import RELIABLE
 from mm_edge.nodes.convert import message_class, to_time
 
 TICK_S = 0.025
@@ -54,8 +54,7 @@ class PlayerNode(Node):  # type: ignore[misc]
             self._tick()
 
     def _publisher(self, topic: str, msgtype: str) -> Any:
-        qos = REQUEST_QOS if topic in RELIABLE else qos_profile_sensor_data
-        return self.create_publisher(message_class(msgtype), topic, qos)
+        return self.create_publisher(message_class(msgtype), topic, RELIABLE.get(topic, qos_profile_sensor_data))
 
     def _wait_until(self, stamp_ns: int, stopped: threading.Event) -> bool:
         while (left_s := (stamp_ns - self.now_ns()) / 1e9) > 0:

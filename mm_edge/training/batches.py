@@ -1,113 +1,346 @@
-"""Drives cut into batches: moments of a drive in a row, questions about some of them, and their right answers.
+"""Drives cut into batches: moments of a drive in a row, what is asked about them, and what right answers state.
 
-A batch follows from its step number alone, so that training can resume anywhere. Knows nothing about losses.
+A batch follows from its seeds alone, so that training can resume anywhere. Knows nothing about losses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from mm_edge.model.encoders import SEEN_FACTS
+from mm_edge.model.encoders import SEEN_FACTS, Sight
+from mm_edge.model.events import LANDMARKS
 from mm_edge.model.features import Features, features
-from mm_edge.model.network import STYLES, NetworkConfig
+from mm_edge.model.network import ASKED, CLAIMS, HIDDEN, STATED, STYLES, WINDOW, NetworkConfig
+from mm_edge.model.policy import actions
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
 from mm_edge.model.tokenizer import EOS, Tokenizer
+from mm_edge.training.recipe import TRAINING_SEEDS
 from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import write
-from mm_edge.world.questions import ASKED, WATCH, Question, answer, ask
+from mm_edge.world.grammar import draw, write
+from mm_edge.world.journey import Journey
+from mm_edge.world.questions import WORDINGS, answer, pick, request, topic_unasked
+from mm_edge.world.recall import ABOUT_KIND, HISTORY_FAMILIES, ask_history
 
-SPACING_S = 0.5
+DURATION_S, SPACING_S = 14.0, 0.5
+HEIGHTS = (96, 96, 96, 96, 96, 144, 192, 240)
+"""Of the pictures of a drive: one of these."""
+SHAKEN_PX = 2, 4
+"""How far a drive's pictures are moved on a visit, at most: rows, columns."""
 IGNORE = -100
-CROWD = 0.15
-"""Share of the turns that are in people's own words, and share of these that are refused."""
-CROWD_REFUSED = 0.6
+UNASKED, CROWD, PAST = 0.12, 0.25, 0.3
+"""Shares of the requests that are none, that are in people's own words, and that are about the past of the drive."""
+CROWD_REFUSED = 0.4
+"""Share of the crowd's requests that are refused."""
+SHORT_LOGS = 0.2
+"""Share of the drives whose log is of any length up to the longest."""
 FRAGMENTS = 0.2
 """Share of the refused ones that are cut short or make no sense."""
-WHOLE = frozenset(wording for wordings in ASKED.values() for wording in wordings)
+CARELESS, LEFT_OUT = 0.4, 0.12
+"""Share of the crowd's requests in which words are left out, and the share of their words that are."""
+FOLLOWING = 0.2
+"""Share of what is found in logs alone that is what followed a name or a landmark."""
+HARD = ("when", "after", "task_state", "stops_since", "call_before", "call_length", "doing")
+"""Families that need more than the latest event of a kind: asked about logs alone twice as often as the others."""
+WORDS_PER_FIND = 8
+"""Of logs that nothing else is about."""
+PRESENT = tuple(family for family in WORDINGS if family != REFUSED)
+"""What there is to find in every scene."""
+WHOLE = frozenset(wording for wordings in WORDINGS.values() for wording in wordings)
 MOTIONS = SCENE_FACTS["lead_motion"]
 
 
 @dataclass(frozen=True)
 class BatchShape:
-    drives: int = 4
     moments: int = 10
-    turns: int = 40
-    """Questions per drive."""
+    requests: int = 6
+    """Per moment: what they ask is understood."""
+    finds: int = 4
+    """Per moment, besides all that there is to find in its scene: about the past."""
+    log: int = 256
+    """Words of the longest log; 0: nothing is asked."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """observations: drives * moments in a row; facts: name -> [N], IGNORE where the sensor is lost; gap: [N] log
-    metres, NaN without a lead; recalled: [N] how many summaries before it are remembered; motion: [N] what the lead
-    vehicle does, IGNORE where that cannot be known; turn_of: [Q] index of the observation asked about; request [Q, t]
-    and hidden [Q, t], True where it is only filling; style [Q]; answer [Q, L].
-    """
+class Seen:
+    """The moments of drives, N in a row. facts: name -> [N], IGNORE where the sensor is lost; gap: [N] log metres, NaN
+    without a lead; recalled: [N] how many summaries before it are remembered; motion: [N] what the lead vehicle does,
+    IGNORE where that cannot be known; actions: [N, STEPS, 2], NaN where the speed is unknown; stated: [N, PRESENT,
+    STATED] what there is to find; unasked: [N] the topic of a turn without a request."""
 
-    observations: Features
+    senses: Features | Sight
     facts: dict[str, Tensor]
     gap: Tensor
     recalled: Tensor
     motion: Tensor
-    turn_of: Tensor
-    request: Tensor
+    actions: Tensor
+    stated: Tensor
+    unasked: Tensor
+
+
+@dataclass(frozen=True)
+class Requests:
+    """of: [Q] the moment, Q / moments in a row of one; ids [Q, t] and hidden [Q, t], True where it is only filling;
+    asked [Q, ASKED]."""
+
+    of: Tensor
+    ids: Tensor
     hidden: Tensor
+    asked: Tensor
+
+
+@dataclass(frozen=True)
+class Finds:
+    """of: [Q] where, a moment or a log, equally many in a row of each; asked [Q, ASKED]; stated [Q, STATED]."""
+
+    of: Tensor
+    asked: Tensor
+    stated: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """log: [drives, WINDOW + n], filled up in front; log_bias [drives, n]; requests and finds: none while only what
+    looks learns."""
+
+    seen: Seen
+    log: Tensor
+    log_bias: Tensor
+    requests: tuple[Requests, ...]
+    finds: Finds | None
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Logs [rows, WINDOW + n], all full, and what is found in them; `of` is the row."""
+
+    log: Tensor
+    finds: Finds
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Claims [Q, CLAIMS], a style [Q] and the answer that words them in it [Q, L]: nothing else is needed for that."""
+
+    claims: Tensor
     style: Tensor
     answer: Tensor
 
 
-def batch(first_seed: int, shape: BatchShape, config: NetworkConfig, tokenizer: Tokenizer) -> Batch:
-    """The batch of the drives from `first_seed` on."""
-    seen, targets, gaps, recalled, motions, turns = [], [], [], [], [], []
-    for row in range(shape.drives):
-        seed = first_seed + row
-        rng = np.random.default_rng([seed, 7])
-        drive = Drive(seed, duration_s=14.0)
-        start_s = rng.uniform(0.5, 13.0 - shape.moments * SPACING_S)
-        moments = [start_s + SPACING_S * step + rng.uniform(-0.06, 0.06) for step in range(shape.moments)]
-        height = int(rng.choice([96, 96, 96, 144, 192, 240]))
-        seen += [drive.observation(t_s, height) for t_s in moments]
-        targets += [_facts(drive, t_s) for t_s in moments]
-        gaps += [_gap(drive, t_s) for t_s in moments]
-        known = [past if rng.random() < 0.75 else int(rng.integers(past + 1)) for past in range(shape.moments)]
-        recalled += [min(past, config.history_slots) for past in known]
-        motions += [_motion(drive, t_s, past) for t_s, past in zip(moments, known, strict=True)]
-        turns += [_turn(drive, moments, row * shape.moments, rng) for _ in range(shape.turns)]
-    return Batch(
-        observations=features(seen),
+@dataclass(frozen=True)
+class Find:
+    """What is found, as words."""
+
+    topic: str
+    about: str
+    stated: str
+
+
+def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> Seen:
+    """What is seen on one drive."""
+    rng = np.random.default_rng([seed, 7])
+    drive, times_s = Drive(seed, DURATION_S), _times_s(seed, moments)
+    height = int(rng.choice(HEIGHTS))
+    observations = [drive.observation(t_s, height) for t_s in times_s]
+    targets = [_facts(drive, t_s) for t_s in times_s]
+    known = [past if rng.random() < 0.75 else int(rng.integers(past + 1)) for past in range(moments)]
+    paths = torch.from_numpy(np.stack([drive.path(t_s) for t_s in times_s]))
+    stated = [[stated_by(answer(drive, t_s, family)) for family in PRESENT] for t_s in times_s]
+    return Seen(
+        senses=features(observations),
         facts={name: torch.tensor([target[name] for target in targets]) for name in SEEN_FACTS},
-        gap=torch.tensor(gaps, dtype=torch.float32),
-        recalled=torch.tensor(recalled),
-        motion=torch.tensor(motions),
-        **_asked(turns, config, tokenizer),
+        gap=torch.tensor([_gap(drive, t_s) for t_s in times_s], dtype=torch.float32),
+        recalled=torch.tensor([min(past, history_slots) for past in known]),
+        motion=torch.tensor([_motion(drive, t_s, past) for t_s, past in zip(times_s, known, strict=True)]),
+        actions=actions(paths, torch.tensor([o.state.speed_mps for o in observations])),
+        stated=torch.stack([_rows(tokenizer.claims(each, STATED) for each in row) for row in stated]),
+        unasked=_rows(tokenizer.claims(f"<{topic_unasked(drive, t_s)}>", 1) for t_s in times_s)[:, 0],
     )
 
 
-@dataclass(frozen=True)
-class Turn:
-    question: Question
-    observation: int
-    style: int
+def _moved(seen: Seen, rng: np.random.Generator) -> Seen:
+    """Its pictures, if there are any, a few pixels aside, as if the camera were mounted a little differently."""
+    if isinstance(seen.senses, Sight):
+        return seen
+    aside = tuple(int(rng.integers(-most, most + 1)) for most in SHAKEN_PX)
+    return replace(seen, senses=replace(seen.senses, image=seen.senses.image.roll(aside, (2, 3))))
 
 
-def _turn(drive: Drive, moments: list[float], first: int, rng: np.random.Generator) -> Turn:
-    moment = int(rng.integers(len(moments)))
-    t_s = moments[moment]
-    question = _crowd(drive, t_s, rng) if rng.random() < CROWD else ask(drive, t_s, rng, _family(drive, t_s, rng))
-    return Turn(question, first + moment, int(rng.integers(1, STYLES + 1)))
+def _joined(parts: Sequence[Seen]) -> Seen:
+    """Several drives, one after the other."""
+    names = ("gap", "recalled", "motion", "actions", "stated", "unasked")
+    kind = type(parts[0].senses)
+    return Seen(
+        senses=kind(*map(torch.cat, zip(*(vars(part.senses).values() for part in parts), strict=True))),
+        facts={name: torch.cat([part.facts[name] for part in parts]) for name in SEEN_FACTS},
+        **{name: torch.cat([getattr(part, name) for part in parts]) for name in names},
+    )
 
 
-def _crowd(drive: Drive, t_s: float, rng: np.random.Generator) -> Question:
+def batch(
+    seen: Callable[[int], Seen],
+    seeds: Sequence[int],
+    visit: int,
+    shape: BatchShape,
+    config: NetworkConfig,
+    tokenizer: Tokenizer,
+) -> Batch:
+    """The drives of `seeds` with other logs and requests on every visit. `seen`: `look` of a seed."""
+    rng = np.random.default_rng([*seeds, visit, 8])
+    whole = _joined([_moved(seen(seed), rng) for seed in seeds])
+    if not shape.log:
+        return Batch(whole, *_logs([], 0), (), None)
+    longest = [int(rng.integers(shape.log)) if rng.random() < SHORT_LOGS else shape.log for _ in seeds]
+    journeys = [Journey(int(rng.integers(TRAINING_SEEDS)), words) for words in longest]
+    log, bias = _logs([tokenizer.log(journey.words) for journey in journeys], shape.log)
+    moments = [journey for journey in journeys for _ in range(shape.moments)]
+    past = [[_find_past(journey, rng, FOLLOWING) for _ in range(shape.finds)] for journey in moments]
+    return Batch(
+        whole,
+        log,
+        bias,
+        _requests(moments, whole, shape.requests, rng, config, tokenizer),
+        _all_finds(whole, past, tokenizer),
+    )
+
+
+def recall(seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recall:
+    """About `words` words in logs of up to `log`, of journeys that follow from `seed`."""
+    rng = np.random.default_rng([seed, 41])
+    rows = max(1, words // log)
+    journeys = [Journey(int(each), log) for each in rng.integers(TRAINING_SEEDS, size=rows)]
+    logs = [tokenizer.log(journey.words) for journey in journeys]
+    shortest = min(map(len, logs))
+    ids, _ = _logs([each[-shortest:] for each in logs], shortest)
+    count = max(1, words // WORDS_PER_FIND // rows)
+    finds = [_find_past(journey, rng, FOLLOWING) for journey in journeys for _ in range(count)]
+    return Recall(ids, _finds(torch.arange(rows).repeat_interleave(count), finds, tokenizer))
+
+
+def wording(seed: int, count: int, config: NetworkConfig, tokenizer: Tokenizer) -> Wording:
+    """Of all that there is to say, every kind as often as the others."""
+    rng = np.random.default_rng([seed, 47])
+    drawn = [(*draw(rng), int(rng.integers(1, STYLES + 1))) for _ in range(count)]
+    return Wording(
+        claims=_rows(tokenizer.claims(f"<{topic}> {stated_by(facts)}", CLAIMS) for topic, facts, _ in drawn),
+        style=torch.tensor([style for *_, style in drawn]),
+        answer=_rows(tokenizer.sentence(write(*each), config.answer_length) for each in drawn),
+    )
+
+
+def stated_by(facts: dict[str, str]) -> str:
+    """What an answer states, as words."""
+    return " ".join(value for _, value in sorted(facts.items()))
+
+
+def _times_s(seed: int, moments: int) -> list[float]:
+    rng = np.random.default_rng([seed, 9])
+    start_s = rng.uniform(0.5, DURATION_S - 1.0 - moments * SPACING_S)
+    return [start_s + SPACING_S * step + rng.uniform(-0.06, 0.06) for step in range(moments)]
+
+
+def _all_finds(seen: Seen, past: Sequence[Sequence[Find]], tokenizer: Tokenizer) -> Finds:
+    """All that there is to find in every scene, nothing for what is refused or unasked, and what of the past goes with
+    it."""
+    count = len(past)
+    topics = _rows(tokenizer.claims(f"<{family}>", ASKED) for family in (*PRESENT, REFUSED))
+    unasked = F.pad(seen.unasked[:, None, None], (0, ASKED - 1), value=EOS)
+    nothing = torch.full((count, 2, STATED), EOS)
+    asked, stated = [topics.expand(count, -1, -1), unasked], [seen.stated, nothing]
+    if past[0]:
+        found = _finds(torch.arange(count), [find for row in past for find in row], tokenizer)
+        asked.append(found.asked.unflatten(0, (count, -1)))
+        stated.append(found.stated.unflatten(0, (count, -1)))
+    each = sum(part.shape[1] for part in asked)
+    of = torch.arange(count).repeat_interleave(each)
+    return Finds(of, torch.cat(asked, 1).flatten(0, 1), torch.cat(stated, 1).flatten(0, 1))
+
+
+def _finds(of: Tensor, finds: Sequence[Find], tokenizer: Tokenizer) -> Finds:
+    asked = ([*tokenizer.claims(f.topic, 1), *tokenizer.claims(f.about, 1)] for f in finds)
+    return Finds(of, _rows(asked), _rows(tokenizer.claims(find.stated, STATED) for find in finds))
+
+
+def _find_past(journey: Journey, rng: np.random.Generator, following: float) -> Find:
+    if rng.random() < following:
+        return _following(journey, rng)
+    question = ask_history(journey, rng, pick(rng, (*HISTORY_FAMILIES, *HARD)))
+    return Find(f"<{question.topic}>", question.about, stated_by(question.facts))
+
+
+def _following(journey: Journey, rng: np.random.Generator) -> Find:
+    """What came after the latest mention of a name or a landmark: the simplest that finds its place by a word."""
+    there = [(kind, name) for kind, name in journey.latest if name or kind in LANDMARKS]
+    if not there:
+        return Find("", "", "unknown")
+    kind, name = there[int(rng.integers(len(there)))]
+    word = journey.names.mark(name) if name else kind
+    latest = len(journey.words) - 1 - journey.words[::-1].index(word)
+    return Find("", word, " ".join(journey.words[latest + 1 :][:STATED]))
+
+
+def _requests(
+    moments: Sequence[Journey],
+    seen: Seen,
+    count: int,
+    rng: np.random.Generator,
+    config: NetworkConfig,
+    tokenizer: Tokenizer,
+) -> tuple[Requests, ...]:
+    """`count` about each moment of `seen`, cut in two: the shorter ones of each and the longer ones, since filling
+    costs as much as words."""
+    parts: tuple[list[tuple[int, list[int], list[int]]], ...] = ([], [])
+    for of, journey in enumerate(moments):
+        made = []
+        for _ in range(count):
+            text, topic, about = ("", "", "") if rng.random() < UNASKED else _request(journey, rng)
+            topics = tokenizer.claims(topic, 1) if topic else [int(seen.unasked[of])]
+            ids = tokenizer.request(text, config.request_length)
+            made.append((of, ids, [*topics, *tokenizer.claims(about, 1)]))
+        made.sort(key=lambda each: len(each[1]))
+        parts[0].extend(made[: count // 2])
+        parts[1].extend(made[count // 2 :])
+    return tuple(_stacked(part) for part in parts if part)
+
+
+def _stacked(made: list[tuple[int, list[int], list[int]]]) -> Requests:
+    longest = max([1, *(len(ids) for _, ids, _ in made)])
+    return Requests(
+        of=torch.tensor([of for of, *_ in made]),
+        ids=_rows(ids + [EOS] * (longest - len(ids)) for _, ids, _ in made),
+        hidden=torch.tensor([[place >= len(ids) for place in range(longest)] for _, ids, _ in made]),
+        asked=_rows(asked for *_, asked in made),
+    )
+
+
+def _request(journey: Journey, rng: np.random.Generator) -> tuple[str, str, str]:
+    """A request with names marked, its topic, and the word of the log that it is about."""
+    chance = rng.random()
+    if chance < CROWD:
+        text, topic, about = _crowd(rng)
+        return journey.names.marked(text), topic, about
+    if chance < CROWD + PAST:
+        question = ask_history(journey, rng)
+        return journey.names.marked(question.text), f"<{question.topic}>", question.about
+    family = pick(rng, [*WORDINGS])
+    return journey.names.marked(request(family, rng)), f"<{family}>", ""
+
+
+def _crowd(rng: np.random.Generator) -> tuple[str, str, str]:
     requests = crowd("train")
     family = REFUSED if rng.random() < CROWD_REFUSED else str(rng.choice(sorted(requests.keys() - {REFUSED})))
     text = requests[family][rng.integers(len(requests[family]))]
     if family == REFUSED and rng.random() < FRAGMENTS:
         text = _fragment(text, rng)
-    return Question(family, text, family, answer(drive, t_s, family))
+    elif rng.random() < CARELESS:
+        text = " ".join(word for word in text.split() if rng.random() >= LEFT_OUT)
+    return text, f"<{family}>", ABOUT_KIND.get(family, "")
 
 
 def _fragment(text: str, rng: np.random.Generator) -> str:
@@ -116,15 +349,6 @@ def _fragment(text: str, rng: np.random.Generator) -> str:
         begun = " ".join(text.split()[: rng.integers(1, 4)])
         return "?" if begun in WHOLE else begun
     return "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz?"), rng.integers(1, 10)))
-
-
-def _family(drive: Drive, t_s: float, rng: np.random.Generator) -> str:
-    """All families, with more watch turns, and more questions about what is there than about what is not."""
-    truth, chance = drive.truth(t_s), rng.random()
-    present = [name for name in ("light", "limit", "lead", "pedestrian") if truth[name] != "none"]
-    if chance < 0.12:
-        return WATCH
-    return str(rng.choice(present if present and chance < 0.35 else list(ASKED)))
 
 
 def _facts(drive: Drive, t_s: float) -> dict[str, int]:
@@ -143,14 +367,16 @@ def _gap(drive: Drive, t_s: float) -> float:
     return float(np.log(drive.gap_m(t_s))) if lead else np.nan
 
 
-def _asked(turns: list[Turn], config: NetworkConfig, tokenizer: Tokenizer) -> dict[str, Tensor]:
-    requests = [tokenizer.request(turn.question.text, config.request_length) for turn in turns]
-    longest = max([1, *map(len, requests)])
-    answers = [write(turn.question.topic, turn.question.facts, turn.style) for turn in turns]
-    return {
-        "turn_of": torch.tensor([turn.observation for turn in turns], dtype=torch.long),
-        "request": torch.tensor([ids + [EOS] * (longest - len(ids)) for ids in requests], dtype=torch.long),
-        "hidden": torch.tensor([[place >= len(ids) for place in range(longest)] for ids in requests]),
-        "style": torch.tensor([turn.style for turn in turns], dtype=torch.long),
-        "answer": torch.tensor([tokenizer.sentence(text, config.answer_length) for text in answers], dtype=torch.long),
-    }
+def _logs(logs: list[list[int]], length: int) -> tuple[Tensor, Tensor]:
+    """Filled up in front, and what hides that."""
+    ids = torch.full((len(logs), WINDOW + length), EOS)
+    bias = torch.full((len(logs), length), HIDDEN)
+    for row, log in enumerate(logs):
+        if log:
+            ids[row, -len(log) :] = torch.tensor(log)
+            bias[row, -len(log) :] = 0.0
+    return ids, bias
+
+
+def _rows(rows: Iterable[list[int]]) -> Tensor:
+    return torch.tensor([*rows], dtype=torch.long)

@@ -7,22 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from mm_edge.engine.base import Engine
+from mm_edge.engine.base import Engine, Log, Percept
 from mm_edge.generation.diffusion import Draft, drafts
 from mm_edge.model.network import STYLES
+from mm_edge.model.policy import STEPS, path
 from mm_edge.training.batches import SPACING_S
 from mm_edge.world.drive import Drive
 from mm_edge.world.grammar import parse
+from mm_edge.world.journey import Journey
 from mm_edge.world.questions import FAMILIES, Question, ask, right
+from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 
 DURATION_S = 14.0
-TURNS = 6
-"""Questions per drive."""
+PASSES = 4
+MOMENTS, TURNS = 2, 3
+"""Of a drive, and questions at each of them."""
+ROUTED_WORDS = 256
+"""Words of the log whose names a request in people's own words may hold."""
 
 
 @dataclass(frozen=True)
@@ -38,43 +46,94 @@ class Outcome:
     pooled: NDArray[np.float32] | None
 
 
-def outcomes(engine: Engine, first_seed: int, drives: int, passes: Sequence[int]) -> Iterator[tuple[Outcome, ...]]:
-    """TURNS questions on each of `drives` drives from `first_seed` on, families in turn.
+Pair = tuple[Outcome, Outcome]
+"""What at most PASSES passes give, and what the first one gave."""
 
-    One outcome per entry of `passes`, which is the most passes that the answer may take.
-    """
+
+def outcomes(engine: Engine, first_seed: int, drives: int) -> Iterator[Pair]:
+    """Questions about the present at MOMENTS of each of `drives` drives from `first_seed` on, families in turn."""
+    families = cycle(FAMILIES)
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 11])
         drive = Drive(seed, DURATION_S)
-        for turn in range(TURNS):
-            family = FAMILIES[(seed * TURNS + turn) % len(FAMILIES)]
-            t_s = rng.uniform(4.6, DURATION_S - 0.5)
-            yield evaluate(engine, drive, t_s, ask(drive, t_s, rng, family), int(rng.integers(1, 9)), passes)
+        for t_s in rng.uniform(4.6, DURATION_S - 0.5, MOMENTS):
+            scene = seen(engine, drive, t_s)
+            for family in islice(families, TURNS):
+                question = ask(drive, t_s, rng, family)
+                yield evaluate(engine, *scene, question.text, question, int(rng.integers(1, STYLES + 1)))
 
 
-def evaluate(
-    engine: Engine, drive: Drive, t_s: float, question: Question, style: int, passes: Sequence[int]
-) -> tuple[Outcome, ...]:
-    """One turn, drafted anew for every entry of `passes`."""
-    past = [
-        engine.encode(drive.observation(t_s - age * SPACING_S)).summary for age in range(engine.history_slots, 0, -1)
-    ]
-    percept = engine.encode(drive.observation(t_s))
-    cache = engine.prefill(torch.stack(past), percept, question.text, style)
-    pooled = percept.pooled if drive.sees(t_s) else None
-    forbidden = engine.tokenizer.unasked if question.text else ()
-    last = [[*drafts(engine, cache, most, forbidden)][-1] for most in passes]
-    return tuple(_outcome(question, draft, pooled) for draft in last)
+def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Pair]:
+    """As `outcomes`, about the past: logs of `words` words."""
+    families = cycle(HISTORY_FAMILIES)
+    for seed in range(first_seed, first_seed + drives):
+        rng = np.random.default_rng([seed, 13])
+        journey, t_s = Journey(seed, words), rng.uniform(4.6, DURATION_S - 0.5)
+        scene, log = seen(engine, Drive(seed, DURATION_S), t_s), engine.read(journey.words)
+        for family in islice(families, MOMENTS * TURNS):
+            question = ask_history(journey, rng, family)
+            request = journey.names.marked(question.text)
+            yield evaluate(engine, *scene, request, question, int(rng.integers(1, STYLES + 1)), log)
 
 
 def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
-    """The topics of the answers to requests in people's own words, each asked on a drive of its own."""
+    """The topics of the answers to requests in people's own words, each asked on a drive of its own. The log is not
+    read: what a request asks is understood without it."""
     topics = []
     for seed, text in enumerate(requests, first_seed):
+        journey = Journey(seed, ROUTED_WORDS)
         percept = engine.encode(Drive(seed, DURATION_S).observation(DURATION_S / 2))
-        cache = engine.prefill(None, percept, text, 1 + seed % STYLES)
+        request = journey.names.marked(text)
+        cache = engine.prefill(None, percept, request, 1 + seed % STYLES)
         topics.append([*drafts(engine, cache, 1, engine.tokenizer.unasked)][-1].topic)
     return topics
+
+
+def driven(engine: Engine, first_seed: int, drives: int) -> Iterator[tuple[float, float]]:
+    """Mean distance in metres between the path and the true one, and between constant velocity and the true one, at one
+    moment of each drive whose speed is known."""
+    for seed in range(first_seed, first_seed + drives):
+        drive = Drive(seed, DURATION_S)
+        t_s = np.random.default_rng([seed, 17]).uniform(4.6, DURATION_S - 0.5)
+        speed_mps = drive.state(t_s).speed_mps
+        if np.isnan(speed_mps):
+            continue
+        past, percept, _ = seen(engine, drive, t_s)
+        true = torch.from_numpy(drive.path(t_s))
+        straight = path(torch.zeros(1, STEPS, 2), torch.tensor([speed_mps]))[0]
+        yield _apart(engine.path(past, percept, speed_mps), true), _apart(straight, true)
+
+
+def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Tensor, Percept, bool]:
+    """The summaries before `t_s`, what is seen at it, and whether there is a picture."""
+    ages = range(engine.history_slots, 0, -1)
+    past = [engine.encode(drive.observation(t_s - age * SPACING_S)).summary for age in ages]
+    return torch.stack(past), engine.encode(drive.observation(t_s)), drive.sees(t_s)
+
+
+def evaluate(
+    engine: Engine,
+    past: Tensor,
+    percept: Percept,
+    sees: bool,
+    request: str,
+    question: Question,
+    style: int,
+    log: Log | None = None,
+) -> Pair:
+    """One turn."""
+    cache = engine.prefill(past, percept, request, style, log)
+    tokenizer = engine.tokenizer
+    held = set(log.ids) if log else set()
+    nobody = [index for index in tokenizer.names if index not in held]
+    forbidden = [*nobody, *(tokenizer.unasked if request else ())]
+    first, *better = drafts(engine, cache, PASSES, forbidden)
+    pooled = percept.pooled if sees else None
+    return _outcome(question, better[-1] if better else first, pooled), _outcome(question, first, pooled)
+
+
+def _apart(one: Tensor, other: Tensor) -> float:
+    return float((one - other).norm(dim=-1).mean())
 
 
 def _outcome(question: Question, draft: Draft, pooled: NDArray[np.float32] | None) -> Outcome:

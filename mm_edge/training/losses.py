@@ -1,4 +1,4 @@
-"""What training minimises: masked tokens of the answers, and the facts on the way to them.
+"""What training minimises: what is seen, asked and found, and masked tokens of the answers.
 
 Masked diffusion after LLaDA (Nie et al. 2025, equation 3): a share t of an answer is masked, the cross-entropy of what
 is masked counts 1/t. Knows nothing about where batches come from.
@@ -6,6 +6,7 @@ is masked counts 1/t. Knows nothing about where batches come from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -14,17 +15,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.encoders import Encoded
-from mm_edge.model.network import KV, Network
+from mm_edge.model.features import Features
+from mm_edge.model.network import HIDDEN, WINDOW, Network, Past
+from mm_edge.model.policy import Policy
 from mm_edge.model.tokenizer import EOS, MASK
-from mm_edge.training.batches import IGNORE, Batch
+from mm_edge.training.batches import IGNORE, Batch, Finds, Recall, Requests, Seen, Wording
 
 ALL_MASKED = 0.4
 """Share of the answers that are masked entirely: few-pass decoding begins there."""
+DOUBTFUL, DOUBT = 0.3, 0.4
+"""Share of the answers that are worded from claims in doubt, and how much of them at most is something else."""
 FILLING = 0.1
-"""Weight of the tokens after a sentence's end."""
-TYPICAL_LENGTH = 8
-"""Tokens of a sentence; it only scales the loss."""
-WEIGHTS = {"answer": 1.0, "facts": 1.0, "gap": 1.0, "motion": 1.0}
+"""Weight of the tokens after the end of a sentence, or of what it states."""
+WEIGHTS = {
+    "facts": 1.0, "gap": 1.0, "course": 1.0, "motion": 1.0, "action": 1.0,
+    "asked": 1.0, "found": 1.0, "recalled": 1.0, "worded": 0.5,
+}  # fmt: skip
+MEAN_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,51 +40,117 @@ class Losses:
     parts: dict[str, float]
 
 
-def losses(network: Network, batch: Batch, generator: torch.Generator) -> Losses:
-    """A batch without turns trains what looks, and leaves out "answer"."""
-    encoded = network.encoder(batch.observations)
-    history, hidden = remembered(network, encoded, batch)
-    motion, _ = network.motion(history, encoded.summary)
-    parts = {
-        "facts": torch.stack([_class_loss(encoded.facts[name], t) for name, t in batch.facts.items()]).sum(),
-        "gap": _gap_loss(encoded.gap, batch.gap),
-        "motion": _class_loss(motion, batch.motion),
-    }
-    if len(batch.turn_of):
-        context = network.prefill(network.context(history, encoded.summary, encoded.tokens), bias=_bias(hidden))
-        parts["answer"] = _answer_loss(network, context, hidden, batch, generator)
-    total = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
-    return Losses(total, {name: float(parts[name].detach()) if name in parts else nan for name in WEIGHTS})
+def losses(
+    network: Network,
+    batch: Batch | None,
+    recall: Recall | None,
+    wording: Wording | None,
+    generator: torch.Generator,
+) -> Losses:
+    """Any may be missing; a batch in which nothing is asked trains what looks, one of sights only what asks."""
+    parts = {} if batch is None else _batch_losses(network, batch, generator)
+    if recall is not None:
+        log = Past(
+            network.read(network.text(recall.log), torch.zeros(1)),
+            torch.zeros(len(recall.log), recall.log.shape[1] - WINDOW),
+        )
+        start = torch.tensor([float(log.bias.shape[1])])
+        parts["recalled"] = _found_loss(network, recall.finds, start, [log])
+    if wording is not None:
+        parts["worded"] = _worded_loss(network, wording, generator)
+    each = torch.stack([*parts.values()])
+    total = (each * torch.tensor([WEIGHTS[name] for name in parts])).sum()
+    return Losses(total, dict.fromkeys(WEIGHTS, nan) | dict(zip(parts, each.tolist(), strict=True)))
 
 
-def _answer_loss(
-    network: Network, context: list[KV], hidden: Tensor, batch: Batch, generator: torch.Generator
+def _batch_losses(network: Network, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    seen = batch.seen
+    encoded = network.encoder(seen.senses)
+    history, hidden = remembered(network, encoded, seen)
+    parts = {}
+    if isinstance(seen.senses, Features):
+        motion, _ = network.motion(history, encoded.summary)
+        parts = {
+            "facts": torch.stack([_class_loss(encoded.facts[name], t) for name, t in seen.facts.items()]).sum(),
+            "gap": _near(encoded.gap / 0.3, seen.gap / 0.3),
+            "course": _near(encoded.course, seen.actions),
+            "motion": _class_loss(motion, seen.motion),
+        }
+    if batch.finds is None:
+        return parts
+    scene = network.scene(history, encoded.summary, encoded.tokens)
+    start = torch.tensor([float(batch.log_bias.shape[1])])
+    cache, states, bias = network.look(scene, start, _bias(hidden))
+    parts["action"] = action_loss(network.policy, seen.actions, encoded.course.detach(), states, bias, generator)
+    log = Past(network.read(network.text(batch.log), torch.zeros(1), bias=batch.log_bias), batch.log_bias)
+    now = Past(cache, _bias(hidden))
+    parts["asked"] = torch.stack([_asked_loss(network, requests, start, now) for requests in batch.requests]).mean()
+    parts["found"] = _found_loss(network, batch.finds, start, [log, now])
+    return parts
+
+
+def action_loss(
+    policy: Policy, target: Tensor, guess: Tensor, states: Tensor, bias: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """context: of every observation; `hidden` [N, n] of it."""
-    past = [(k[batch.turn_of], v[batch.turn_of]) for k, v in context]
-    bias = _bias(torch.cat([hidden[batch.turn_of], F.pad(batch.hidden, (1, 0))], 1))
-    cache = network.prefill(network.request(batch.request, batch.style), past, bias)
-    masked, weight = mask_some(batch.answer, generator)
-    logits = network.answer(torch.where(masked, MASK, batch.answer), cache, bias)
-    each = F.cross_entropy(logits.flatten(0, 1), batch.answer.flatten(), reduction="none").view_as(batch.answer)
-    weight = weight * torch.where(filling(batch.answer), FILLING, 1.0)
-    return (each * masked * weight).sum(1).mean() / TYPICAL_LENGTH
+    """Flow matching, and the squared error of the chunk's mean: with eight steps that is all that is left of VLANeXt's
+    loss over low frequencies (Wu et al. 2026, section 4.3). target and guess: [N, STEPS, 2], NaN where the target is
+    unknown."""
+    known = ~target.flatten(1).isnan().any(1)
+    if not known.any():
+        return torch.stack([p.sum() for p in policy.parameters()]).sum() * 0  # every process has the same gradients
+    clean = target[known]
+    sigma = torch.rand(len(clean), generator=generator)
+    noise = torch.randn(clean.shape, generator=generator)
+    noisy = torch.lerp(clean, noise, sigma[:, None, None])
+    velocity = policy(noisy, sigma, guess[known], states[:, known], bias[known]).float()
+    off = noisy - sigma[:, None, None] * velocity - clean
+    return (velocity - (noise - clean)).square().mean() + MEAN_WEIGHT * off.mean(1).square().mean()
 
 
-def remembered(network: Network, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The summaries [N, slots, d] before every observation, zero where there are none, and what of its context is
+def _asked_loss(network: Network, requests: Requests, start: Tensor, scene: Past) -> Tensor:
+    """start: [1], the place of the scenes; scene: of every moment."""
+    asked = network.understand(requests.ids, start, [scene], _bias(requests.hidden))
+    return _word_losses(asked, requests.asked, torch.zeros(1, dtype=torch.bool)).mean()
+
+
+def _found_loss(network: Network, finds: Finds, start: Tensor, past: Sequence[Past]) -> Tensor:
+    """start: [1], the place of the scenes."""
+    found = network.find(network.word(finds.asked), start, past)
+    return _word_losses(found, finds.stated, finds.stated == EOS).mean()
+
+
+def _worded_loss(network: Network, wording: Wording, generator: torch.Generator) -> Tensor:
+    rows = len(wording.claims)
+    doubt = DOUBT * torch.rand(rows, 1, 1, generator=generator)
+    doubt = doubt * (torch.rand(rows, 1, 1, generator=generator) < DOUBTFUL)
+    told = network.word(wording.claims)
+    claims = network.state(torch.lerp(told, told.roll(1, 0), doubt))
+    masked, weight = mask_some(wording.answer, generator)
+    ids = torch.where(masked, MASK, wording.answer)
+    each = _word_losses(network.answer(ids, wording.style, claims), wording.answer, filling(wording.answer))
+    return (each * masked * weight).sum() / (wording.answer != EOS).sum()
+
+
+def _word_losses(logits: Tensor, target: Tensor, fills: Tensor) -> Tensor:
+    """Cross-entropies [Q, L], FILLING times where the target only `fills` up."""
+    each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none").view_as(target)
+    return each * torch.where(fills, FILLING, 1.0)
+
+
+def remembered(network: Network, encoded: Encoded, seen: Seen) -> tuple[Tensor, Tensor]:
+    """The summaries [N, slots, d] before every observation, zero where there are none, and what of its scene is
     hidden [N, n] for that reason."""
     slots = network.config.history_slots
     ages = torch.arange(slots, 0, -1)
-    there = ages <= batch.recalled[:, None]
-    wanted = torch.arange(len(batch.recalled))[:, None] - ages
+    there = ages <= seen.recalled[:, None]
+    wanted = torch.arange(len(seen.recalled))[:, None] - ages
     history = encoded.summary[wanted.clamp(min=0)] * there[:, :, None]
     return history, F.pad(~there, (0, encoded.tokens.shape[1] + 1))
 
 
 def _bias(hidden: Tensor) -> Tensor:
-    """hidden: bool [B, n] -> [B, 1, 1, n], to be added to attention scores."""
-    return torch.zeros(hidden.shape).masked_fill(hidden, -1e9)[:, None, None]
+    """hidden: bool [B, n] -> what is added to attention scores."""
+    return torch.zeros(hidden.shape).masked_fill(hidden, HIDDEN)
 
 
 def filling(answer: Tensor) -> Tensor:
@@ -100,6 +173,7 @@ def _class_loss(logits: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum") / there
 
 
-def _gap_loss(predicted: Tensor, target: Tensor) -> Tensor:
+def _near(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean over the targets that are known; zero when there is none."""
     there = ~target.isnan()
-    return F.smooth_l1_loss(predicted[there] / 0.3, target[there] / 0.3) if there.any() else predicted.sum() * 0
+    return F.smooth_l1_loss(predicted[there], target[there]) if there.any() else predicted.sum() * 0

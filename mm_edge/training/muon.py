@@ -6,6 +6,7 @@ gradient. Knows nothing about which matrices it is given.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,21 +30,25 @@ class Muon(Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
+            alike = defaultdict(list)
             for matrix in (parameter for parameter in group["params"] if parameter.grad is not None):
                 momentum = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(matrix))
                 momentum.lerp_(matrix.grad, 1 - MOMENTUM)
-                update = orthogonal(matrix.grad.lerp(momentum, MOMENTUM))
                 matrix.mul_(1 - group["lr"] * group["weight_decay"])
-                matrix.add_(update, alpha=-group["lr"] * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5)
+                alike[matrix.shape].append((matrix, matrix.grad.lerp(momentum, MOMENTUM)))
+            for (rows, columns), both in alike.items():
+                updates = orthogonal(torch.stack([update for _, update in both]))
+                for (matrix, _), update in zip(both, updates, strict=True):
+                    matrix.add_(update, alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """[m, n] -> nearly U V^T of its singular value decomposition: singular values between about 0.5 and 1.5."""
+    """[..., m, n] -> nearly U V^T of its singular value decomposition: singular values between about 0.5 and 1.5."""
     a, b, c = COEFFICIENTS
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / x.norm().clamp(min=1e-7)
+    tall = matrix.shape[-2] > matrix.shape[-1]
+    x = matrix.mT if tall else matrix
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(ITERATIONS):
-        gram = x @ x.T
-        x = a * x + torch.addmm(gram, gram, gram, beta=b, alpha=c) @ x
-    return x.T if tall else x
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.mT if tall else x

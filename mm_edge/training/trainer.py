@@ -1,7 +1,7 @@
 """One training run: data-parallel steps over generated drives, a log, checkpoints to resume from, averaged weights.
 
-Several single-threaded processes share every step, which is faster on a few cores than several threads in one. Knows
-nothing about evaluation.
+On a processor several single-threaded processes share every step, which is faster on a few cores than several threads
+in one; on a GPU one process trains, and others make its batches. Knows nothing about evaluation.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -20,31 +22,85 @@ from rich.progress import Progress, TextColumn
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader, Dataset
 
-from mm_edge.model.checkpoint import load, save
-from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.errors import UserError
+from mm_edge.model.checkpoint import CheckpointError, load, save
+from mm_edge.model.encoders import Sight
+from mm_edge.model.events import EVENTS
+from mm_edge.model.features import Features
+from mm_edge.model.growth import grown
+from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
-from mm_edge.model.tokenizer import LETTERS, SPECIAL, Tokenizer
-from mm_edge.training.batches import BatchShape, batch
+from mm_edge.model.tokenizer import Tokenizer
+from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording
 from mm_edge.training.losses import losses
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
 from mm_edge.world.crowd import crowd
-from mm_edge.world.grammar import WORDS, sentences, vocabulary
-from mm_edge.world.questions import ASKED
+from mm_edge.world.grammar import TEMPLATES, sentences, vocabulary
+from mm_edge.world.questions import WORDINGS
+from mm_edge.world.recall import HISTORY
+from mm_edge.world.template import WORDS
 
 CLIP_NORM = 1.0
+EYES = tuple(
+    f"{part}."
+    for part in (
+        *(f"encoder.{name}" for name in ("camera", "narrow", "flat", "state", "sound", "sound_out", "heads", "gap")),
+        *("encoder.course", "encoder.summary.0", "motion.hidden", "motion.head"),
+    )
+)
+"""What looks, and is of the same size in every rung."""
+FASTER = 10
+"""How much faster a head's sharpness and recency are learnt: single numbers, that have far to go."""
 OFTEN = 5
 """A crowd's word is known when it occurs this often; others are spelled."""
 
 
 def new_tokenizer() -> Tokenizer:
     """All words of the answers, of the drives' questions, and those that the crowd's requests hold often."""
-    asked = {word for wordings in ASKED.values() for wording in wordings for word in wording.split()}
+    wordings = [wording for wordings in (WORDINGS | HISTORY).values() for wording in wordings]
+    stated = [value for template in TEMPLATES for value in template.facts.values()]
+    stated += [value for values in FACTS.values() for value in values] + [*WORDS.values(), *EVENTS]
+    asked = {word for text in (*wordings, *stated) for word in re.findall(r"[\w']+", text)}
     requests = (text for texts in crowd("train").values() for text in texts)
     often = Counter(word for text in requests for word in re.findall(r"[\w']+", text.lower()))
     heard = asked | {word for word, count in often.items() if count >= OFTEN}
     return Tokenizer(vocabulary(), sorted(heard - set(vocabulary())), sentences())
+
+
+Given = tuple[Batch, Recall | None, Wording | None]
+"""What one process learns from in one step."""
+
+
+class Feed(Dataset[Given]):
+    """step -> what `process` learns from in it. `sense`: turns what a drive shows into what is kept of it."""
+
+    def __init__(self, recipe: Recipe, process: int, config: NetworkConfig, sense: Callable[[Features], Sight] | None):
+        self.recipe, self.process, self.config, self.sense = recipe, process, config, sense
+        self.tokenizer = new_tokenizer()
+        self.seen: dict[int, Seen] = {}
+
+    def __getitem__(self, step: int) -> Given:
+        recipe, visit = self.recipe, step * self.recipe.processes + self.process
+        looking = step < recipe.look_steps
+        log = 0 if looking else recipe.drive_log_length(step)
+        shape = BatchShape(requests=recipe.requests, finds=recipe.finds, log=log)
+        drives = batch(self._look, recipe.seeds(step, self.process), visit, shape, self.config, self.tokenizer)
+        if looking:
+            return drives, None, None
+        logs = recall(visit, recipe.recall, recipe.log_length(step), self.tokenizer)
+        return drives, logs, wording(visit, recipe.wordings, self.config, self.tokenizer)
+
+    def _look(self, seed: int) -> Seen:
+        """What is seen on a drive, kept: to draw it takes longer than to learn from it."""
+        if seed not in self.seen:
+            seen = look(seed, BatchShape.moments, self.config.history_slots, self.tokenizer)
+            if self.sense is not None and isinstance(seen.senses, Features):
+                seen = replace(seen, senses=self.sense(seen.senses))
+            self.seen[seed] = seen
+        return self.seen[seed]
 
 
 class Trainer:
@@ -55,39 +111,65 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.process = recipe, process
         self.tokenizer = new_tokenizer()
-        self.config = NetworkConfig(len(self.tokenizer))
-        self.network = Network(self.config)
-        name_values(self.network, self.tokenizer)
-        if recipe.begin is not None:
-            begin_with(self.network, self.tokenizer, recipe.begin)
+        self.config = NetworkConfig(len(self.tokenizer), len(self.tokenizer.marks), **RUNGS[recipe.rung])
+        if recipe.begin is None:
+            self.network = Network(self.config)
+            name_values(self.network, self.tokenizer)
+        else:
+            self.network = begin_with(recipe.begin, self.config, self.tokenizer)
+        if recipe.eyes is not None:
+            take_eyes(self.network, recipe.eyes)
+        if recipe.keep_eyes:
+            keep_eyes(self.network)
+        torch.set_float32_matmul_precision("highest" if recipe.device == "cpu" else "high")
+        self.network.to(recipe.device)
         self.optimizers = optimizers(self.network, recipe)
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
-        self.masks = torch.Generator()
+        self.masks = torch.Generator(recipe.device)
         self.step = 0
         self._resume()
 
     def run(self) -> None:
         """Train to the end of the recipe, from the last checkpoint on."""
+        recipe = self.recipe
         self.network.train()
-        log = None if self.process else _Log(self.recipe.out / "log.csv", self.step, self.recipe.steps)
-        for step in range(self.step, self.recipe.steps):
-            parts = self._update(step)
-            self.step = step + 1
+        if recipe.keep_eyes:
+            keep_eyes(self.network)
+        log = None if self.process else _Log(recipe.out / "log.csv", self.step, recipe.steps)
+        for given in self._given():
+            with torch.device(recipe.device):
+                parts = self._update(*_moved(given, recipe.device))
+            self.step += 1
             if log is not None:
                 log.add(self.step, parts)
-                if self.step % self.recipe.save_every == 0 or self.step == self.recipe.steps:
+                if self.step % recipe.save_every == 0 or self.step == recipe.steps:
                     self._save()
         if log is not None:
             log.close()
 
-    def _update(self, step: int) -> dict[str, float]:
+    def _given(self) -> DataLoader[Given]:
+        """What is left to learn from, in order."""
         recipe = self.recipe
-        first = recipe.first_seed(step, self.process)
-        turns = recipe.turns if step >= recipe.look_steps else 0
-        data = batch(first, BatchShape(drives=recipe.drives, turns=turns), self.config, self.tokenizer)
-        self.masks.manual_seed(first + recipe.seed * 1_000_003)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            loss = losses(self.network, data, self.masks)
+        feed = Feed(recipe, self.process, self.config, self._sense if recipe.keep_eyes else None)
+        return DataLoader(
+            feed,
+            batch_size=None,
+            sampler=range(self.step, recipe.steps),
+            num_workers=recipe.workers,
+            multiprocessing_context="spawn" if recipe.workers else None,
+            worker_init_fn=_one_thread if recipe.workers else None,
+            prefetch_factor=4 if recipe.workers else None,
+        )
+
+    @torch.no_grad()
+    def _sense(self, seen: Features) -> Sight:
+        return self.network.encoder.sense(seen)
+
+    def _update(self, drives: Batch, logs: Recall | None, words: Wording | None) -> dict[str, float]:
+        recipe, step = self.recipe, self.step
+        self.masks.manual_seed(step * recipe.processes + self.process + recipe.seed * 1_000_003)
+        with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.bfloat16):
+            loss = losses(self.network, drives, logs, words, self.masks)
         self.network.zero_grad(set_to_none=True)
         loss.total.backward()
         _share_gradients(self.network)
@@ -97,11 +179,11 @@ class Trainer:
                 group["lr"] = group["initial_lr"] * progress_factor(recipe, step)
             optimizer.step()
         keep = min(recipe.average, (step + 1) / (step + 10))
-        for name, tensor in self.network.state_dict().items():
-            if tensor.is_floating_point():
-                self.averaged[name].lerp_(tensor, 1 - keep)
-            else:
-                self.averaged[name].copy_(tensor)
+        now = self.network.state_dict()
+        smooth = [name for name, tensor in now.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_([self.averaged[name] for name in smooth], [now[name] for name in smooth], 1 - keep)
+        for name in now.keys() - smooth:
+            self.averaged[name].copy_(now[name])
         return loss.parts
 
     def _save(self) -> None:
@@ -119,7 +201,7 @@ class Trainer:
         path = self.recipe.out / "resume.safetensors"
         if not path.exists():
             return
-        state = load_file(path)
+        state = load_file(path, self.recipe.device)
         self.network.load_state_dict(_stripped("network", state))
         self.averaged = _stripped("averaged", state)
         for index, (optimizer, parameter) in enumerate(self._optimized()):
@@ -130,30 +212,57 @@ class Trainer:
         return ((o, parameter) for o in self.optimizers for group in o.param_groups for parameter in group["params"])
 
 
+def begin_with(path: Path, config: NetworkConfig, tokenizer: Tokenizer) -> Network:
+    """The network of a file, grown if `config` is larger. Raises UserError when it does not fit."""
+    try:
+        other, words = load(path)
+        if (words.spoken, words.heard) != (tokenizer.spoken, tokenizer.heard):
+            raise ValueError("its words are other ones")
+        network = other if other.config == config else grown(other, config)
+    except (CheckpointError, ValueError) as error:
+        raise UserError(f"cannot begin with {path}: {error}") from error
+    return network.train().requires_grad_(True)
+
+
 @torch.no_grad()
-def begin_with(network: Network, tokenizer: Tokenizer, path: Path) -> None:
-    """Take over the weights of a file; words that it does not know keep what they have. Raises CheckpointError."""
-    other, other_tokenizer = load(path)
-    known = [(tokenizer.id(word), other_tokenizer.id(word)) for word in (*tokenizer.heard, *tokenizer.spoken)]
-    pairs = [(ours, theirs) for ours, theirs in known if ours is not None and theirs is not None]
-    pairs += [(index, index) for index in range(len(SPECIAL) + len(LETTERS))]
-    ours, theirs = (torch.tensor(side) for side in zip(*pairs, strict=True))
-    weights, found = network.state_dict(), other.state_dict()
-    for name in ("words.weight", "head.weight", "head.bias"):
-        weights[name][ours] = found.pop(name)[theirs]
-    network.load_state_dict(weights | found)
+def take_eyes(network: Network, path: Path) -> None:
+    """Take over what looks from the weights of a file; it is the same in every rung, but for how it is told to the
+    trunk. Raises UserError when it does not fit."""
+    try:
+        other, _ = load(path)
+    except CheckpointError as error:
+        raise UserError(f"cannot take over the eyes of {path}: {error}") from error
+    theirs = other.state_dict()
+    for name, tensor in network.state_dict().items():
+        if name.startswith(EYES):
+            if theirs[name].shape != tensor.shape:
+                raise UserError(f"cannot take over the eyes of {path}: {name} is of another size")
+            tensor.copy_(theirs[name])
+
+
+def keep_eyes(network: Network) -> None:
+    """Leave what the sensors show as it is: only how it is told to the trunk goes on learning."""
+    for name, part in network.named_modules():
+        if f"{name}.".startswith(EYES):
+            part.requires_grad_(False).eval()
+    network.motion.narrow.requires_grad_(False)
+    network.encoder.summary.requires_grad_(False)
 
 
 @torch.no_grad()
 def name_values(network: Network, tokenizer: Tokenizer) -> None:
-    """Let every fact's value begin as the words that say it, so that saying it is copying."""
+    """Let every fact's value begin as the words that say it, so that saying it is copying.
+
+    Words go on changing while logs alone are read: after 850 steps of that a value was not near its word any more
+    (cosine 0.2).
+    """
     spoken = [(name, FACTS[name], values) for name, values in network.encoder.values.items()]
     spoken.append(("lead_motion", FACTS["lead_motion"], network.motion.values))
     for name, values, embeddings in spoken:
         for value, embedding in zip(values, embeddings, strict=True):
             ids = [tokenizer.id(word) for word in WORDS.get((name, value), value).split()]
             if None not in ids:
-                embedding.copy_(network.words.weight[ids].sum(0) / len(ids) ** 0.5)
+                embedding.copy_(normalised(network.words.weight[ids].sum(0)))
 
 
 def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
@@ -163,13 +272,24 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
     and the camera's convolutions learn several times faster.
     """
     camera = network.encoder.camera
-    hidden = [*camera[1:].parameters(), *network.encoder.flat.parameters(), *network.blocks.parameters()]
+    parts = (
+        *list(camera)[1:],
+        network.encoder.flat,
+        network.before,
+        network.topic,
+        network.blocks,
+        network.policy.blocks,
+    )
+    hidden = [parameter for part in parts for parameter in part.parameters()]
     matrices = [p for p in hidden if p.ndim == 2]
     inside = {id(p) for p in matrices}
     others = [p for p in network.parameters() if id(p) not in inside]
+    per_head = [p for block in network.blocks for p in (block.gain, block.recency)]  # type: ignore[union-attr]
+    single = {id(p) for p in per_head}
     groups = [
-        {"params": [p for p in others if p.ndim > 1], "weight_decay": recipe.decay},
-        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in others if p.ndim == 2], "weight_decay": recipe.decay},
+        {"params": [p for p in others if p.ndim != 2 and id(p) not in single], "weight_decay": 0.0},
+        {"params": per_head, "weight_decay": 0.0, "lr": FASTER * recipe.rate},
     ]
     made: list[Optimizer] = [
         torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98)),
@@ -202,6 +322,23 @@ def _share_gradients(network: Network) -> None:
         place += gradient.numel()
 
 
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)
+
+
+def _moved(given: Any, device: str) -> Any:
+    """All tensors in it, on the device."""
+    if isinstance(given, Tensor):
+        return given.to(device)
+    if isinstance(given, dict):
+        return {name: _moved(value, device) for name, value in given.items()}
+    if isinstance(given, tuple):
+        return tuple(_moved(value, device) for value in given)
+    if is_dataclass(given) and not isinstance(given, type):
+        return type(given)(**{field.name: _moved(getattr(given, field.name), device) for field in fields(given)})
+    return given
+
+
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     return ((f"{prefix}.{name}", tensor) for name, tensor in tensors.items())
 
@@ -217,7 +354,7 @@ class _Log:
         self._file = path.open("a" if step else "w", newline="")
         self._writer = csv.writer(self._file)
         self._began_s = time.monotonic()
-        self._progress = Progress(*Progress.get_default_columns(), TextColumn("facts {task.fields[loss]:.3f}"))
+        self._progress = Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}"))
         self._progress.start()
         self._task = self._progress.add_task("training", total=steps, completed=step, loss=math.nan)
 
@@ -227,7 +364,8 @@ class _Log:
         seconds = time.monotonic() - self._began_s
         self._writer.writerow([step, f"{seconds:.1f}", *(f"{value:.4f}" for value in parts.values())])
         self._file.flush()
-        self._progress.update(self._task, completed=step, loss=parts["facts"])
+        total = sum(value for value in parts.values() if not math.isnan(value))
+        self._progress.update(self._task, completed=step, loss=total)
 
     def close(self) -> None:
         self._progress.stop()

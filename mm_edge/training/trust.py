@@ -11,23 +11,25 @@ from numpy.typing import NDArray
 from mm_edge.engine import open_engine
 from mm_edge.engine.base import Engine
 from mm_edge.model.checkpoint import sha256
-from mm_edge.training.evaluate import outcomes
+from mm_edge.training.evaluate import outcomes, recalled
 from mm_edge.training.recipe import TUNING_SEED
 from mm_edge.trust.calibration import Calibration
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.novelty import Novelty
 from mm_edge.world.drive import Drive
 
-CALIBRATION_DRIVES = 300
-NOVELTY_DRIVES = 1500
-PASSES = 4
+CALIBRATION_DRIVES, LOGS = 160, 60
+"""Drives with questions about the present, and logs with questions about the past."""
+LOG_WORDS = 512
+NOVELTY_DRIVES = 900
 
 
 def fit(weights: Path, out: Path) -> TrustConstants:
     """Write `out` for `weights`: calibration from answered questions, novelty from single frames."""
     torch.set_num_threads(1)
     engine = open_engine(weights)
-    answered = [outcome for (outcome,) in outcomes(engine, TUNING_SEED, CALIBRATION_DRIVES, (PASSES,))]
+    answered = [outcome for outcome, _ in outcomes(engine, TUNING_SEED, CALIBRATION_DRIVES)]
+    answered += [outcome for outcome, _ in recalled(engine, TUNING_SEED, LOGS, LOG_WORDS)]
     calibration = Calibration.fit([o.confidence for o in answered], [o.right for o in answered])
     frames = _frames(engine, TUNING_SEED + CALIBRATION_DRIVES, NOVELTY_DRIVES)
     half = len(frames) // 2

@@ -10,8 +10,17 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-ROUTES = {"gas": "energy", "weather": "weather"}
-"""Intents that the drives can answer; every other one is refused."""
+ROUTES = {
+    "gas": "energy",
+    "weather": "weather",
+    "current_location": "location",
+    "traffic": "traffic",
+    "tire_pressure": "tyres",
+    "distance": "arrival",
+    "last_maintenance": "service",
+    "oil_change_when": "service",
+}
+"""Intents that a drive or its log can answer; every other one is refused."""
 REFUSED = "refuse"
 
 

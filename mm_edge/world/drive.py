@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_edge.model.observation import Observation, VehicleState
-from mm_edge.world.render import Scene, render
+from mm_edge.world.photographs import photograph
+from mm_edge.world.render import AHEAD_M, Scene, render
 from mm_edge.world.sound import sound
 
 STEP_S = 0.1
@@ -29,6 +30,25 @@ SIGNS = {"city street": (30, 50, 70), "country road": (50, 70, 80, 100), "highwa
 MOTIONS = {"steady": (-0.01, 0.01), "closing": (-0.22, -0.12), "opening": (0.12, 0.22), "braking hard": (-0.45, -0.3)}
 """Relative rate of change of the gap, per second, by what the lead vehicle does."""
 GAP_M = (7.5, 60.0)
+MOTION_LAG_S = 0.5
+"""What the lead vehicle does counts from this long after it began: a change is seen only after a moment."""
+PATH_STEPS, PATH_SPACING_S = 8, 0.5
+COURSE_STEP_M = 1.0
+BENDS = {
+    "city street": (75.0, (10, 60), (15, 60)),
+    "country road": (110.0, (20, 130), (30, 120)),
+    "highway": (500.0, (60, 350), (100, 350)),
+}
+"""Radius of the tightest bend, lengths of straight pieces and of bends, in metres. In a city a lead vehicle that is
+GAP_M[1] ahead is just in the picture in a bend of 75 m."""
+RAMP_M = (10, 30)
+"""Over this length a straight piece becomes a bend: a clothoid."""
+SIDEWAYS_MPS2 = 3.0
+"""The drive's highest speed in its tightest bend gives at most this lateral acceleration."""
+WHEELBASE_M = 2.8
+YAW_RATE_NOISE_RPS, STEERING_NOISE_RAD = 0.003, 0.0015
+HEARD, COURSE, MOVED = 2, 3, 4
+"""Streams of random numbers of their own."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,28 @@ class Interval:
     def share(self, t_s: float) -> float:
         """How much of it has passed, 0 to 1."""
         return (t_s - self.start_s) / (self.end_s - self.start_s)
+
+
+class Course:
+    """The course of a road whose `curvature` [N] is in 1/m, positive to the left, on a grid of COURSE_STEP_M."""
+
+    def __init__(self, curvature: NDArray[np.float64]) -> None:
+        self._places_m = np.arange(len(curvature)) * COURSE_STEP_M
+        self._curvature = curvature
+        self._heading = _integral(curvature)
+        self._x_m, self._y_m = _integral(np.cos(self._heading)), _integral(np.sin(self._heading))
+
+    def curvature(self, travelled_m: float) -> float:
+        return float(np.interp(travelled_m, self._places_m, self._curvature))
+
+    def ahead(self, travelled_m: float, ahead_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where the road is `ahead_m` [N] metres along it: [N, 2], metres forward and left of `travelled_m`."""
+        places_m = np.append(travelled_m + ahead_m, travelled_m)
+        x_m, y_m = (np.interp(places_m, self._places_m, each) for each in (self._x_m, self._y_m))
+        x_m, y_m = x_m[:-1] - x_m[-1], y_m[:-1] - y_m[-1]
+        heading = np.interp(travelled_m, self._places_m, self._heading)
+        cos, sin = np.cos(heading), np.sin(heading)
+        return np.stack([cos * x_m + sin * y_m, cos * y_m - sin * x_m], axis=1)
 
 
 class Drive:
@@ -72,13 +114,23 @@ class Drive:
         self._speed_kmh = _speed(rng, duration_s, self._limit_kmh, bool(rng.random() < 0.12))
         self._gear_still = int(rng.choice([1, 3, 4]))
         self._look = int(rng.integers(2**31))
+        rng = np.random.default_rng([seed, COURSE])
+        self._unknown |= {name for name in ("yaw_rate_rps", "steering_angle_rad") if rng.random() < 0.1}
+        end_m = self._travelled_m(duration_s + PATH_STEPS * PATH_SPACING_S) + AHEAD_M[-1]
+        self._course = Course(_curvature(rng, self.road, end_m, max(self._speed_kmh) / 3.6))
+        self._states: dict[float, VehicleState] = {}
+        self._truths: dict[float, dict[str, str]] = {}
 
     # -- what is true --------------------------------------------------------------------------------------------------
 
     def truth(self, t_s: float) -> dict[str, str]:
         """The value of every fact of schema.SCENE_FACTS at `t_s`, whether or not a sensor shows it."""
-        lead, motion = _at(self._leads, t_s), _at(self._motions, t_s)
-        sign = _at(self._signs, t_s)
+        if t_s not in self._truths:
+            self._truths[t_s] = self._truth(t_s)
+        return self._truths[t_s]
+
+    def _truth(self, t_s: float) -> dict[str, str]:
+        lead, sign = _at(self._leads, t_s), _at(self._signs, t_s)
         limit = sign.value if sign else str(self._limit_kmh) if self._reports_limit else "none"
         gap_m = self.gap_m(t_s)
         distance = "close" if gap_m <= CLOSE_M else "medium" if gap_m <= MEDIUM_M else "far"
@@ -90,7 +142,7 @@ class Drive:
             "limit": limit,
             "lead": lead.value if lead else "none",
             "lead_distance": distance if lead else "none",
-            "lead_motion": motion.value if lead and motion else "none",
+            "lead_motion": self._lead_motion(t_s),
             "pedestrian": _value(self._pedestrians, t_s),
             "siren": _value(self._sirens, t_s),
         }
@@ -131,6 +183,16 @@ class Drive:
     def gap_m(self, t_s: float) -> float:
         return float(self._gap_m[self._index(t_s)])
 
+    def path(self, t_s: float) -> NDArray[np.float32]:
+        """Where the vehicle will be: float32 [PATH_STEPS, 2], PATH_SPACING_S apart.
+
+        Metres forward and left of where it is at `t_s` (REP-103). After the drive's end it holds its last speed.
+        """
+        here_m = self._travelled_m(t_s)
+        later_s = t_s + PATH_SPACING_S * np.arange(1, PATH_STEPS + 1)
+        ahead_m = np.array([self._travelled_m(later) for later in later_s]) - here_m
+        return self._course.ahead(here_m, ahead_m).astype(np.float32)
+
     # -- what is sensed ------------------------------------------------------------------------------------------------
 
     def observation(self, t_s: float, height: int = 96) -> Observation:
@@ -139,23 +201,33 @@ class Drive:
 
     def image(self, t_s: float, height: int = 96) -> NDArray[np.uint8] | None:
         """What the camera shows at `t_s`: RGB, [height, height * 5 / 3, 3]; None while it is lost."""
-        return render(self.scene(t_s), height) if self.sees(t_s) else None
+        return render(self.scene(t_s), height, photograph(self._look)) if self.sees(t_s) else None
 
     def audio(self, t_s: float) -> NDArray[np.float32] | None:
         """The second of sound up to `t_s`, mono at AUDIO_RATE_HZ; None without a microphone."""
-        return sound(self._rng(t_s, 2), t_s, self._speed_at(t_s), self._siren_at(t_s)) if self.hears(t_s) else None
+        return sound(self._rng(t_s, HEARD), t_s, self._speed_at(t_s), self._siren_at(t_s)) if self.hears(t_s) else None
 
     def state(self, t_s: float) -> VehicleState:
-        """The vehicle's signals at `t_s`; unknown ones are NaN."""
+        """The vehicle's signals at `t_s`; unknown ones are NaN. The angle is that of a bicycle of WHEELBASE_M."""
+        if t_s not in self._states:
+            self._states[t_s] = self._state(t_s)
+        return self._states[t_s]
+
+    def _state(self, t_s: float) -> VehicleState:
         index = self._index(t_s)
         speed_mps = self._speed_kmh[index] / 3.6
         ahead = self._speed_kmh[min(index + 1, len(self._speed_kmh) - 1)] / 3.6
         acceleration = (ahead - speed_mps) / STEP_S
         indicator = _at(self._indicators, t_s)
-        energy = max(0.0, self._energy_percent - self._travelled_m(t_s) / 1e3 / self._km_per_percent)
+        travelled_m = self._travelled_m(t_s)
+        energy = max(0.0, self._energy_percent - travelled_m / 1e3 / self._km_per_percent)
+        curvature = self._course.curvature(travelled_m)
+        noise = self._rng(t_s, MOVED).normal(0, (YAW_RATE_NOISE_RPS, STEERING_NOISE_RAD))
         values = {
             "speed_mps": float(speed_mps),
             "acceleration_mps2": float(acceleration),
+            "yaw_rate_rps": float(speed_mps * curvature + noise[0]),
+            "steering_angle_rad": float(np.arctan(WHEELBASE_M * curvature) + noise[1]),
             "throttle": float(np.clip(acceleration / 4, 0, 1)),
             "brake": float(np.clip(-acceleration / 8, 0, 1)),
             "energy_percent": float(energy),
@@ -173,19 +245,20 @@ class Drive:
 
     def scene(self, t_s: float) -> Scene:
         """What there is to draw at `t_s`."""
-        lead, motion = _at(self._leads, t_s), _at(self._motions, t_s)
+        lead, travelled_m = _at(self._leads, t_s), self._travelled_m(t_s)
         gap_m = self.gap_m(t_s) if lead else GAP_M[1]
         light, sign, person = _at(self._lights, t_s), _at(self._signs, t_s), _at(self._pedestrians, t_s)
         return Scene(
             road=self.road,
             weather=self.weather,
             night=self.daylight == "night",
-            travelled_m=self._travelled_m(t_s),
+            travelled_m=travelled_m,
+            bend_m=tuple((-self._course.ahead(travelled_m, np.array(AHEAD_M))[:, 1]).tolist()),
             lead=lead.value if lead else "",
             lead_gap_m=gap_m,
-            lead_brakes=bool(lead and motion and motion.value == "braking hard"),
+            lead_brakes=self._lead_motion(t_s) == "braking hard",
             light=light.value if light else "",
-            light_m=30.0 - 16.0 * light.share(t_s) if light else 0.0,
+            light_m=30.0 - 13.0 * light.share(t_s) if light else 0.0,
             light_side_m=light.side_m if light else 0.0,
             sign=sign.value if sign else "",
             sign_m=14.0 - 5.0 * sign.share(t_s) if sign else 0.0,
@@ -199,11 +272,15 @@ class Drive:
 
     @cached_property
     def _distance_m(self) -> np.ndarray:
-        return np.cumsum(self._speed_kmh / 3.6) * STEP_S
+        return np.append(0.0, np.cumsum(self._speed_kmh / 3.6)[:-1]) * STEP_S
 
     def _travelled_m(self, t_s: float) -> float:
         index = self._index(t_s)
         return float(self._distance_m[index] + (t_s - index * STEP_S) * self._speed_kmh[index] / 3.6)
+
+    def _lead_motion(self, t_s: float) -> str:
+        lead = _at(self._leads, t_s)
+        return _value(self._motions, max(lead.start_s, t_s - MOTION_LAG_S)) if lead else "none"
 
     def _speed_at(self, t_s: float) -> float:
         return float(self._speed_kmh[self._index(t_s)]) / 3.6
@@ -310,3 +387,21 @@ def _speed(rng: np.random.Generator, duration_s: float, limit_kmh: int, parked: 
         speed[index] = max(0.0, speed[index - 1] + change)
     speed[(speed < STANDING_MPS * 3.6) & (targets == 0)] = 0.0
     return speed
+
+
+def _curvature(rng: np.random.Generator, road: str, end_m: float, fastest_mps: float) -> NDArray[np.float64]:
+    """Straight pieces and bends in turn, up to `end_m`, on the grid of COURSE_STEP_M; a drive may begin inside one."""
+    tightest_m, straight_m, bend_m = BENDS[road]
+    tightest_m = max(tightest_m, fastest_mps**2 / SIDEWAYS_MPS2)
+    places_m, curvature = [-rng.uniform(0, straight_m[1] + bend_m[1])], [0.0]
+    while places_m[-1] < end_m:
+        ramp_m = rng.uniform(*RAMP_M)
+        places_m += list(places_m[-1] + np.cumsum([rng.uniform(*straight_m), ramp_m, rng.uniform(*bend_m), ramp_m]))
+        bend = rng.choice([-1.0, 1.0]) / (tightest_m * np.exp(rng.uniform(0, np.log(5))))
+        curvature += [0.0, bend, bend, 0.0]
+    return np.interp(np.arange(0, end_m + COURSE_STEP_M, COURSE_STEP_M), places_m, curvature)
+
+
+def _integral(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From the first value on, by the trapezoid rule on the grid of COURSE_STEP_M."""
+    return np.append(0.0, np.cumsum((values[1:] + values[:-1]) / 2)) * COURSE_STEP_M

@@ -1,4 +1,4 @@
-"""A generated drive as messages: what its sensors would have published, with requests and the steps of a task.
+"""A generated drive as messages: what its sensors would have published, with its past, requests and a task's steps.
 
 Knows nothing about who answers.
 """
@@ -20,13 +20,23 @@ from mm_edge.bags.writer import BagWriter
 from mm_edge.errors import UserError
 from mm_edge.model.observation import AUDIO_RATE_HZ
 from mm_edge.world.drive import Drive
-from mm_edge.world.questions import ASKED, ask
+from mm_edge.world.journey import Journey
+from mm_edge.world.questions import WORDINGS, Question, ask
+from mm_edge.world.recall import ask_history
 
 START_NS = 1_700_000_000_000_000_000
 """Where the drive's time begins: a stamp of zero would count as unset."""
 IMAGE_HZ, STATE_HZ, AUDIO_HZ, TRUTH_HZ = 15.0, 20.0, 10.0, 10.0
 IMAGE_HEIGHT, JPEG_QUALITY = 384, 85
+PAST_TOKENS = 64
+"""The length of the log that a drive begins with: about twelve events."""
+FIRST_EVENT_S, BETWEEN_EVENTS_S = 0.2, 0.05
+"""When the past is told, after the first picture: stamps that jump back to the start begin a new log."""
+PAST_ENDS_S = 60.0
+"""The time between the last event of the past and the drive's start."""
 FIRST_REQUEST_S, BETWEEN_REQUESTS_S = 4.5, (3.5, 5.5)
+PAST_ASKED = 3
+"""Of so many requests, one is about the past."""
 DEADLINES_MS = (150.0, 300.0, 500.0, 1000.0)
 STEPS = ("find a charger", "reserve it", "add it to the route")
 FIRST_STEP_S, BETWEEN_STEPS_S = 12.0, 4.0
@@ -34,6 +44,7 @@ STARTED, SUCCEEDED = 0, 1
 TRUTH = "mm_edge/msg/SceneReport"
 IMAGE, STATE = "sensor_msgs/msg/CompressedImage", "mm_edge/msg/VehicleState"
 AUDIO, REQUEST, STEP = "mm_edge/msg/AudioChunk", "mm_edge/msg/AssistRequest", "mm_edge/msg/TaskStep"
+EVENT = "mm_edge/msg/DriveEvent"
 
 
 Timed = tuple[float, str, str, dict[str, Any]]
@@ -43,9 +54,9 @@ Timed = tuple[float, str, str, dict[str, Any]]
 def messages(drive: Drive) -> Iterator[Input]:
     """Everything in order of time, stamped from START_NS on. Two calls give the same."""
     streams = (_sampled(drive, 1 / IMAGE_HZ, _image), _sampled(drive, 1 / STATE_HZ, _state))
-    sound = _sampled(drive, 1 / AUDIO_HZ, _audio)
-    merged = heapq.merge(*streams, sound, _requests(drive), _steps(drive), key=lambda entry: entry[0])
-    return map(_input, merged)
+    sound, past = _sampled(drive, 1 / AUDIO_HZ, _audio), Journey(drive.seed, PAST_TOKENS)
+    told = (_events(past), _requests(drive, past), _steps(drive))
+    return map(_input, heapq.merge(*streams, sound, *told, key=lambda entry: entry[0]))
 
 
 def truth(drive: Drive) -> Iterator[Input]:
@@ -108,12 +119,27 @@ def _audio(drive: Drive, t_s: float) -> Timed | None:
     return t_s, "audio", AUDIO, values
 
 
-def _requests(drive: Drive) -> Iterator[Timed]:
+def _events(past: Journey) -> Iterator[Timed]:
+    """What happened before, stamped with when it did, told at the start."""
+    for index, event in enumerate(past.events):
+        ago_s = past.events[-1].time_s - event.time_s + PAST_ENDS_S
+        values = {"header": header(_stamp_ns(-ago_s)), "kind": event.kind, "name": event.name}
+        numbers = {"numbers": np.array(event.numbers, np.float32)}
+        yield FIRST_EVENT_S + index * BETWEEN_EVENTS_S, "event", EVENT, values | numbers
+
+
+def _requests(drive: Drive, past: Journey) -> Iterator[Timed]:
     rng = np.random.default_rng([drive.seed, 21])
-    families = rng.permutation(list(ASKED))
+    families = rng.permutation(list(WORDINGS))
+
+    def asked(t_s: float, count: int) -> Question:
+        if count % PAST_ASKED == 1:
+            return ask_history(past, rng)
+        return ask(drive, t_s, rng, str(families[count % len(families)]))
+
     t_s, count = FIRST_REQUEST_S, 0
     while t_s < drive.duration_s - 1:
-        question = ask(drive, t_s, rng, str(families[count % len(families)]))
+        question = asked(t_s, count)
         count += 1
         yield t_s, "request", REQUEST, request(f"q{count}", question.text, float(rng.choice(DEADLINES_MS)), t_s)
         t_s += rng.uniform(*BETWEEN_REQUESTS_S)

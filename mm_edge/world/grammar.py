@@ -1,8 +1,9 @@
 """The sentences that the first model can say: written from facts, and parsed back into them.
 
 Every sentence begins with its topic in angle brackets. `[name]` in a template stands for a fact's value in words,
-`{name}` for a number that is filled in later from the vehicle's signals. The language is finite: all of its sentences
-are listed once, and parsing is looking one up. Knows nothing about drives or models.
+`{name}` for a number that is filled in later from the vehicle's signals. Facts may also be marks, "@3" or "=42", which
+stand for names and numbers of the log. But for those the language is finite: its sentences are listed once, with "@0"
+and "=0" for any mark, and parsing is looking one up. Knows nothing about drives or models.
 """
 
 from __future__ import annotations
@@ -12,20 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+import numpy as np
+
+from mm_edge.model.events import EVENTS, MARKS, NAMES, NUMBERS
 from mm_edge.model.schema import SCENE_FACTS
-
-ANY = "*"
-UNSEEN, UNHEARD = "unseen", "unheard"
-"""Values of a fact whose sensor is lost."""
-
-
-@dataclass(frozen=True)
-class Template:
-    """`facts`: what the sentence states; ANY where a `[name]` in the texts says it. The style picks the text."""
-
-    topic: str
-    facts: dict[str, str]
-    texts: tuple[str, ...]
+from mm_edge.world.sentences_now import NOW
+from mm_edge.world.sentences_past import PAST
+from mm_edge.world.template import ANY, WORDS, Template
 
 
 @dataclass(frozen=True)
@@ -36,338 +30,108 @@ class Facts:
     values: tuple[tuple[str, str], ...]
 
 
-WORDS: dict[tuple[str, str], str] = {
-    ("weather", "rain"): "raining",
-    ("weather", "fog"): "foggy",
-    ("lead_distance", "medium"): "some way ahead",
-    ("lead_distance", "close"): "close ahead",
-    ("lead_distance", "far"): "far ahead",
-}
-"""How a value is said where its name is not the word."""
-_BLIND = ("I cannot see the road right now.", "The camera is not working.", "I have no picture right now.")
-_NO_LEAD = (
-    "There is no vehicle ahead.",
-    "I see no vehicle ahead.",
-    "Nobody is driving ahead of us.",
-    "The lane ahead is free.",
-)
-
-
-def _unseen(topic: str, fact: str) -> Template:
-    return Template(topic, {fact: UNSEEN}, _BLIND)
-
-
-TEMPLATES = [
-    Template(
-        "light",
-        {"light": "none"},
-        ("I see no traffic light.", "There is no traffic light in sight.", "No light ahead."),
-    ),
-    Template(
-        "light",
-        {"light": ANY},
-        ("The light is [light].", "The traffic light ahead is [light].", "It is [light].", "I see a [light] light."),
-    ),
-    _unseen("light", "light"),
-    Template(
-        "limit",
-        {"limit": "none"},
-        ("I see no speed limit sign.", "There is no limit sign in sight.", "No speed limit is shown here."),
-    ),
-    Template(
-        "limit",
-        {"limit": ANY},
-        (
-            "The speed limit is [limit].",
-            "[limit] is the limit here.",
-            "The limit here is [limit] kilometres per hour.",
-            "You may drive [limit] here.",
-        ),
-    ),
-    _unseen("limit", "limit"),
-    Template("lead", {"lead": "none"}, _NO_LEAD),
-    Template(
-        "lead",
-        {"lead": ANY, "lead_distance": ANY},
-        ("A [lead] is [lead_distance].", "There is a [lead] [lead_distance].", "I see a [lead] [lead_distance]."),
-    ),
-    _unseen("lead", "lead"),
-    Template("motion", {"lead_motion": "none"}, _NO_LEAD),
-    Template(
-        "motion",
-        {"lead_motion": "steady"},
-        ("The gap stays the same.", "The vehicle ahead keeps its distance.", "The gap is steady."),
-    ),
-    Template(
-        "motion",
-        {"lead_motion": "closing"},
-        ("We are getting closer.", "The gap is shrinking.", "We are catching up with the vehicle ahead."),
-    ),
-    Template(
-        "motion",
-        {"lead_motion": "opening"},
-        ("The vehicle ahead is pulling away.", "The gap is growing.", "It is moving away from us."),
-    ),
-    Template(
-        "motion",
-        {"lead_motion": "braking hard"},
-        ("The vehicle ahead is braking hard.", "It is braking hard.", "Careful, it is braking hard."),
-    ),
-    _unseen("motion", "lead_motion"),
-    Template(
-        "pedestrian",
-        {"pedestrian": "none"},
-        ("I see no pedestrian.", "There is nobody on foot in sight.", "No pedestrians around."),
-    ),
-    Template(
-        "pedestrian",
-        {"pedestrian": "ahead"},
-        ("A pedestrian is in the lane ahead.", "There is a person on the road ahead.", "Someone is on the road ahead."),
-    ),
-    *[
-        Template(
-            "pedestrian",
-            {"pedestrian": side},
-            (
-                f"A pedestrian is on the {side}.",
-                f"There is a person on the {side} side.",
-                f"Yes, on the {side}.",
-                f"I see someone on the {side}.",
-            ),
-        )
-        for side in ("left", "right")
-    ],
-    _unseen("pedestrian", "pedestrian"),
-    Template(
-        "weather",
-        {"weather": "clear"},
-        ("The weather is clear.", "It is clear.", "It is dry and clear.", "The air is clear."),
-    ),
-    Template(
-        "weather",
-        {"weather": ANY},
-        ("It is [weather].", "It is [weather] outside.", "Right now it is [weather].", "It looks [weather] out there."),
-    ),
-    _unseen("weather", "weather"),
-    Template("daylight", {"daylight": "day"}, ("It is day.", "It is light outside.", "It is daytime.")),
-    Template("daylight", {"daylight": "night"}, ("It is night.", "It is dark outside.", "It is night time.")),
-    _unseen("daylight", "daylight"),
-    Template(
-        "road",
-        {"road": ANY},
-        ("We are on a [road].", "This is a [road].", "You are driving on a [road].", "It looks like a [road]."),
-    ),
-    _unseen("road", "road"),
-    Template("siren", {"siren": "none"}, ("I hear no siren.", "There is no siren.", "No siren at the moment.")),
-    Template(
-        "siren",
-        {"siren": "siren"},
-        ("I hear a siren.", "Yes, there is a siren.", "A siren is near.", "Yes, I can hear a siren."),
-    ),
-    Template("siren", {"siren": UNHEARD}, ("I cannot hear anything right now.", "The microphone is not working.")),
-    Template(
-        "ahead",
-        {"ahead": "nothing"},
-        ("The road ahead is free.", "There is nothing special ahead.", "The way ahead is clear."),
-    ),
-    *[
-        Template(
-            "ahead", {"ahead": thing}, (f"There is a {thing} ahead.", f"I see a {thing} ahead.", f"Ahead is a {thing}.")
-        )
-        for thing in ("pedestrian", "red light", "yellow light", "green light", "car", "truck")
-    ],
-    _unseen("ahead", "ahead"),
-    Template(
-        "over",
-        {"over": "yes", "limit": ANY},
-        (
-            "Yes, you drive {speed} where [limit] is allowed.",
-            "Yes, {speed} is above the limit of [limit].",
-            "You are too fast, the limit is [limit].",
-        ),
-    ),
-    Template(
-        "over",
-        {"over": "no", "limit": ANY},
-        (
-            "No, you drive {speed} where [limit] is allowed.",
-            "No, {speed} is within the limit of [limit].",
-            "You are not too fast, the limit is [limit].",
-        ),
-    ),
-    Template(
-        "over",
-        {"over": "unknown"},
-        ("I cannot tell, I do not know the limit or the speed.", "I do not know both the speed and the limit."),
-    ),
-    Template(
-        "speed",
-        {"speed": "known"},
-        (
-            "You are driving {speed} kilometres per hour.",
-            "The speed is {speed}.",
-            "We are doing {speed}.",
-            "{speed} kilometres per hour.",
-        ),
-    ),
-    Template("speed", {"speed": "unknown"}, ("I do not know the speed.", "The speed is not known right now.")),
-    Template(
-        "energy",
-        {"energy": "known"},
-        (
-            "There is {energy} percent left.",
-            "{energy} percent.",
-            "The charge is at {energy} percent.",
-            "We have {energy} percent left.",
-        ),
-    ),
-    Template("energy", {"energy": "unknown"}, ("I do not know the charge.", "The charge is not known right now.")),
-    Template(
-        "range",
-        {"range": "known"},
-        (
-            "It will last for {range} kilometres.",
-            "The range is {range} kilometres.",
-            "We can drive {range} kilometres.",
-        ),
-    ),
-    Template("range", {"range": "unknown"}, ("I do not know the range.", "The range is not known right now.")),
-    Template(
-        "gear",
-        {"gear": ANY},
-        ("The gear is in [gear].", "It is in [gear].", "The vehicle is in [gear]."),
-    ),
-    Template("gear", {"gear": "unknown"}, ("I do not know the gear.", "The gear is not known right now.")),
-    Template(
-        "indicator",
-        {"indicator": "off"},
-        ("No indicator is on.", "The indicators are off.", "We are not indicating."),
-    ),
-    Template(
-        "indicator",
-        {"indicator": "both"},
-        ("The hazard lights are on.", "Both indicators are on.", "We show the hazard lights."),
-    ),
-    *[
-        Template(
-            "indicator",
-            {"indicator": side},
-            (f"The {side} indicator is on.", f"We are indicating {side}.", f"We are signalling to the {side}."),
-        )
-        for side in ("left", "right")
-    ],
-    Template(
-        "refuse",
-        {},
-        (
-            "I can only talk about the drive.",
-            "That is not something I know.",
-            "I do not know that.",
-            "I cannot answer that.",
-        ),
-    ),
-    Template("silent", {}, ("",)),
-    Template(
-        "alert:lead_braking",
-        {},
-        (
-            "Careful, the vehicle ahead is braking hard.",
-            "The vehicle ahead is braking hard.",
-            "Brake, it is braking hard ahead.",
-        ),
-    ),
-    Template(
-        "alert:red_light",
-        {},
-        ("The light ahead is red.", "Red light ahead.", "Careful, the traffic light is red."),
-    ),
-    Template(
-        "alert:pedestrian",
-        {},
-        ("Careful, a pedestrian is in the lane.", "Pedestrian ahead.", "There is a person on the road ahead."),
-    ),
-    Template(
-        "alert:over_limit",
-        {},
-        ("You are above the speed limit.", "You are too fast.", "{speed} is above the limit here."),
-    ),
-    Template(
-        "alert:siren",
-        {},
-        ("I hear a siren.", "There is a siren near.", "Careful, a siren."),
-    ),
-]
-
+TEMPLATES = [*NOW, *PAST]
 _VALUES = {
     **{fact: [v for v in values if v != "none"] for fact, values in SCENE_FACTS.items()},
     "gear": ["park", "reverse", "neutral", "drive"],
+    "event": [*EVENTS],
+    "name": ["@0"],
+    **{name: ["=0"] for name in ("number", "hour", "minute", "since", "until", "km", "min")},
 }
+_MARK, _SPOKEN = re.compile(r"[@=]\d+"), re.compile(r"\[(\w+)\]")
 TOPICS = tuple(dict.fromkeys(template.topic for template in TEMPLATES))
+_ABOUT = {topic: [template for template in TEMPLATES if template.topic == topic] for topic in TOPICS}
 
 
 def write(topic: str, facts: dict[str, str], style: int) -> str:
     """The sentence that states `facts` in one of the styles 1 to STYLES. Raises KeyError when there is none."""
-    template = _find(topic, facts)
-    text = template.texts[(style - 1) % len(template.texts)]
-    return _said(topic, _filled(text, facts))
+    texts = _find(topic, tuple((name, _any_mark(value)) for name, value in facts.items())).texts
+    return _said(topic, texts[(style - 1) % len(texts)], facts)
 
 
 def parse(sentence: str) -> Facts | None:
     """What a sentence, with its topic in front and its slots unfilled, states; None outside the language."""
-    return _sentences().get(sentence)
+    pattern = _sentences().get(_any_mark(sentence))
+    if pattern is None:
+        return None
+    spoken = dict(zip(pattern.spoken, _MARK.findall(sentence), strict=True))
+    return Facts(pattern.topic, tuple((name, spoken.get(name, value)) for name, value in pattern.values))
 
 
 def facts_of(topic: str, facts: dict[str, str]) -> Facts:
     return Facts(topic, tuple(sorted(facts.items())))
 
 
+def draw(rng: np.random.Generator) -> tuple[str, dict[str, str]]:
+    """A topic and facts that there is a sentence for, every topic as often as the others."""
+    templates = _ABOUT[TOPICS[rng.integers(len(TOPICS))]]
+    template = templates[rng.integers(len(templates))]
+    chosen = {name: str(rng.choice(_VALUES[name])) if v == ANY else v for name, v in template.facts.items()}
+    marked = {"@0": lambda: f"@{rng.integers(NAMES)}", "=0": lambda: f"={rng.integers(NUMBERS)}"}
+    return template.topic, {name: marked[value]() if value in marked else value for name, value in chosen.items()}
+
+
 def tokens(sentence: str) -> list[str]:
-    """Lower-case words, punctuation, `<topic>` and `{slot}` tokens."""
-    return re.findall(r"<[\w:]+>|\{\w+\}|[\w']+|[.,?!]", sentence.lower())
+    """Lower-case words, punctuation, marks, `<topic>` and `{slot}` tokens."""
+    return re.findall(r"<[\w:]+>|\{\w+\}|[@=]\d+|[\w']+|[.,?!]", sentence.lower())
 
 
 def sentences() -> list[str]:
-    """Every sentence of the language, with its topic in front, sorted."""
+    """Every sentence of the language, with its topic in front and "@0" and "=0" for any mark, sorted."""
     return sorted(_sentences())
 
 
 def vocabulary() -> list[str]:
-    """Every token of the language, sorted."""
-    return sorted({token for sentence in _sentences() for token in tokens(sentence)})
+    """Every token of the language, and so every kind of event; sorted."""
+    return sorted({token for sentence in _sentences() for token in tokens(sentence)} | MARKS)
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """What a sentence states with "@0" and "=0" for any mark. spoken: the facts that its marks are, from left to
+    right."""
+
+    topic: str
+    values: tuple[tuple[str, str], ...]
+    spoken: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)
-def _sentences() -> dict[str, Facts]:
+def _sentences() -> dict[str, _Pattern]:
     """Every sentence with what it states. Raises ValueError when one sentence states two things."""
-    found: dict[str, Facts] = {}
+    found: dict[str, _Pattern] = {}
     for template in TEMPLATES:
         names = [name for name, value in template.facts.items() if value == ANY]
         for values in product(*(_VALUES[name] for name in names)):
             facts = {**template.facts, **dict(zip(names, values, strict=True))}
-            if _find(template.topic, facts) is not template:
+            if _find(template.topic, tuple(facts.items())) is not template:
                 continue
             for text in template.texts:
-                sentence, stated = _said(template.topic, _filled(text, facts)), facts_of(template.topic, facts)
-                if found.setdefault(sentence, stated) != stated:
-                    raise ValueError(f"{sentence!r} states both {found[sentence]} and {stated}")
+                spoken = tuple(name for name in _SPOKEN.findall(text) if _MARK.match(facts[name]))
+                pattern = _Pattern(template.topic, facts_of(template.topic, facts).values, spoken)
+                sentence = _said(template.topic, text, facts)
+                if found.setdefault(sentence, pattern) != pattern:
+                    raise ValueError(f"{sentence!r} states both {found[sentence]} and {pattern}")
     return found
 
 
-def _find(topic: str, facts: dict[str, str]) -> Template:
+@lru_cache(maxsize=4096)
+def _find(topic: str, facts: tuple[tuple[str, str], ...]) -> Template:
     """The first template whose facts are these: exact values are listed before ANY."""
+    values = dict(facts)
     for template in TEMPLATES:
-        if template.topic == topic and template.facts.keys() == facts.keys():
-            exact = all(value in (ANY, facts[name]) for name, value in template.facts.items())
-            unknown = any(value == ANY and facts[name] not in _VALUES[name] for name, value in template.facts.items())
+        if template.topic == topic and template.facts.keys() == values.keys():
+            exact = all(value in (ANY, values[name]) for name, value in template.facts.items())
+            unknown = any(value == ANY and values[name] not in _VALUES[name] for name, value in template.facts.items())
             if exact and not unknown:
                 return template
-    raise KeyError(f"no sentence about {topic} states {facts}")
+    raise KeyError(f"no sentence about {topic} states {values}")
 
 
-def _filled(text: str, facts: dict[str, str]) -> str:
-    filled = re.sub(r"\[(\w+)\]", lambda match: WORDS.get((match[1], facts[match[1]]), facts[match[1]]), text)
-    return filled[:1].upper() + filled[1:]
+def _said(topic: str, text: str, facts: dict[str, str]) -> str:
+    said = _SPOKEN.sub(lambda match: WORDS.get((match[1], facts[match[1]]), facts[match[1]]), text)
+    return f"<{topic}> {said[:1].upper()}{said[1:]}".strip()
 
 
-def _said(topic: str, text: str) -> str:
-    return f"<{topic}> {text}".strip()
+def _any_mark(text: str) -> str:
+    return _MARK.sub(lambda match: f"{match[0][0]}0" if match[0] in MARKS else match[0], text)

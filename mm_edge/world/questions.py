@@ -5,17 +5,20 @@ Knows nothing about how answers are worded or who gives them.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import UNHEARD, UNSEEN, facts_of, parse
+from mm_edge.world.grammar import facts_of, parse
+from mm_edge.world.template import UNHEARD, UNSEEN
 
 WATCH = "watch"
 """The family of turns that nobody asked for: its text is empty."""
 
-ASKED: dict[str, tuple[str, ...]] = {
+WORDINGS: dict[str, tuple[str, ...]] = {
     "light": (
         "what colour is the light", "is the light red", "is the light green", "is the traffic light green",
         "what does the traffic light show", "can i go", "which colour is the traffic light", "what about the light",
@@ -113,7 +116,7 @@ ASKED: dict[str, tuple[str, ...]] = {
         "can you hear me", "are you there", "turn left", "turn right", "what", "why", "really", "never mind", "lol",
     ),
 }  # fmt: skip
-FAMILIES = (*ASKED, WATCH)
+FAMILIES = (*WORDINGS, WATCH)
 _OPENINGS = ("", "", "", "", "please ", "hey ", "tell me ", "quick question ", "so ", "okay ")
 _ENDINGS = ("", "", "", "", " please", " now", " right now", " at the moment", "?")
 _GEARS = {0: "unknown", 1: "park", 2: "reverse", 3: "neutral", 4: "drive"}
@@ -121,21 +124,33 @@ _GEARS = {0: "unknown", 1: "park", 2: "reverse", 3: "neutral", 4: "drive"}
 
 @dataclass(frozen=True)
 class Question:
-    """`topic`: what a right answer begins with; `facts`: what it states."""
+    """`topic`: what a right answer begins with; `facts`: what it states; `about`: the word of the log, a mark or a kind
+    of event, that it is found by, "" for the present and for what no log can hold."""
 
     family: str
     text: str
     topic: str
     facts: dict[str, str]
+    about: str = ""
 
 
 def ask(drive: Drive, t_s: float, rng: np.random.Generator, family: str = "") -> Question:
     """A question at `t_s`, of a random family unless one is given; a quarter of the random ones are watch turns."""
-    family = family or (WATCH if rng.random() < 1 / 4 else str(rng.choice(list(ASKED))))
+    family = family or (WATCH if rng.random() < 1 / 4 else str(rng.choice(list(WORDINGS))))
     if family == WATCH:
-        alert = drive.alert(t_s)
-        return Question(family, "", "silent" if alert == "none" else f"alert:{alert}", {})
-    return Question(family, _worded(rng, family), family, answer(drive, t_s, family))
+        return Question(family, "", topic_unasked(drive, t_s), {})
+    return Question(family, request(family, rng), family, answer(drive, t_s, family))
+
+
+def request(family: str, rng: np.random.Generator) -> str:
+    """A question of a family as somebody types it."""
+    return worded(rng, WORDINGS[family], _ENDINGS)
+
+
+def topic_unasked(drive: Drive, t_s: float) -> str:
+    """What a turn that nobody asked for is about."""
+    alert = drive.alert(t_s)
+    return "silent" if alert == "none" else f"alert:{alert}"
 
 
 def answer(drive: Drive, t_s: float, family: str) -> dict[str, str]:
@@ -169,6 +184,21 @@ def right(sentence: str, question: Question) -> bool:
     return parse(sentence) == facts_of(question.topic, question.facts)
 
 
+def worded(rng: np.random.Generator, wordings: Sequence[str], endings: Sequence[str]) -> str:
+    """One of the wordings as somebody types it. A letter may be missing, though never in or beside a "{slot}"."""
+    text = "".join(pick(rng, parts) for parts in (_OPENINGS, wordings, endings))
+    if rng.random() < 0.06 and len(text) > 8:
+        place = int(rng.integers(1, len(text) - 1))
+        if not any(slot.start() - 1 <= place <= slot.end() for slot in re.finditer(r"\{\w+\}", text)):
+            text = text[:place] + text[place + 1 :]
+    return text
+
+
+def pick(rng: np.random.Generator, options: Sequence[str]) -> str:
+    """Any of the options, drawn as `rng.choice` draws but without an array of them: a quarter of the time."""
+    return options[int(rng.integers(len(options)))]
+
+
 def _visible(truth: dict[str, str], family: str) -> dict[str, str]:
     if family == "lead" and truth["lead"] != "none":
         return {"lead": truth["lead"], "lead_distance": truth["lead_distance"]}
@@ -181,11 +211,3 @@ def _visible(truth: dict[str, str], family: str) -> dict[str, str]:
     if truth["light"] != "none":
         return {"ahead": f"{truth['light']} light"}
     return {"ahead": "nothing" if truth["lead"] == "none" else truth["lead"]}
-
-
-def _worded(rng: np.random.Generator, family: str) -> str:
-    text = str(rng.choice(_OPENINGS)) + str(rng.choice(ASKED[family])) + str(rng.choice(_ENDINGS))
-    if rng.random() < 0.06 and len(text) > 8:
-        place = int(rng.integers(1, len(text) - 1))
-        text = text[:place] + text[place + 1 :]
-    return text

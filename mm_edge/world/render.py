@@ -6,6 +6,7 @@ A pinhole camera over a flat road. What differs between drives (colours, trees, 
 
 from __future__ import annotations
 
+from bisect import bisect, bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -23,18 +24,24 @@ LAMPS = {"red": (255, 40, 30), "yellow": (255, 190, 20), "green": (40, 255, 110)
 REPEAT_M = 90.0
 """What stands beside the road comes again after this distance."""
 FAR_M = 85.0
-CAMERA, STAINS = 11, 12
+AHEAD_M = tuple(float(FAR_M * (k / 11) ** 2) for k in range(12))
+"""Where the course of the road is given; straight between these, and denser where the picture shows more of it."""
+CAMERA, STAINS, BACKGROUND = 11, 12, 14
 """Streams of random numbers of their own."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is in view. Distances along the road in `_m`, sideways in `_side_m` (right is positive); "" is absent."""
+    """What is in view. Distances along the road in `_m`, sideways in `_side_m` (right is positive); "" is absent.
+
+    bend_m: how far to the right the road leads, at each of AHEAD_M.
+    """
 
     road: str
     weather: str
     night: bool
     travelled_m: float
+    bend_m: tuple[float, ...]
     lead: str
     lead_gap_m: float
     lead_brakes: bool
@@ -49,14 +56,16 @@ class Scene:
     frame: int
 
 
-def render(scene: Scene, height: int) -> NDArray[np.uint8]:
-    """The picture [height, height * ASPECT, 3], RGB."""
-    return _Painter(scene, height).paint()
+def render(scene: Scene, height: int, surroundings: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """The picture [height, height * ASPECT, 3], RGB. `surroundings` [h, w, 3], RGB: what lies behind the road."""
+    return _Painter(scene, height, surroundings).paint()
 
 
 class _Painter:
-    def __init__(self, scene: Scene, height: int) -> None:
+    def __init__(self, scene: Scene, height: int, surroundings: NDArray[np.uint8] | None) -> None:
         self.scene = scene
+        self.surroundings = surroundings
+        self.slopes = (np.diff(scene.bend_m) / np.diff(AHEAD_M)).tolist()
         self.height, self.width = height, round(height * ASPECT)
         look = np.random.default_rng(scene.look)
         self.look = look
@@ -68,6 +77,9 @@ class _Painter:
 
     def paint(self) -> NDArray[np.uint8]:
         self._ground()
+        if self.surroundings is not None:
+            self._surround(self.surroundings)
+        self._road()
         self._weathered()
         self._scenery()
         things = [(scene_m, paint) for scene_m, paint in self._things() if scene_m > 0]
@@ -78,9 +90,22 @@ class _Painter:
         return self._film()
 
     def at(self, side_m: float, up_m: float, ahead_m: float) -> tuple[int, int]:
-        """The pixel of a point."""
+        """The pixel of a point that is `side_m` beside the middle of the lane."""
         scale = self.focal / ahead_m
+        side_m += self.bend(ahead_m)
         return round(self.centre + side_m * scale), round(self.horizon + (CAMERA_M - up_m) * scale)
+
+    def bend(self, ahead_m: float) -> float:
+        """How far to the right the road leads."""
+        piece = bisect(AHEAD_M, ahead_m, 1, len(AHEAD_M) - 1) - 1
+        return self.scene.bend_m[piece] + (ahead_m - AHEAD_M[piece]) * self.slopes[piece]
+
+    def visible(self, side_m: float, ahead_m: float, half_width_m: float) -> float:
+        """`side_m`, or as near to it as the picture allows: no bend carries out of it what a fact speaks of."""
+        metres_per_px = ahead_m / self.focal
+        left_m = -self.centre * metres_per_px - self.bend(ahead_m) + half_width_m
+        right_m = left_m + self.width * metres_per_px - 2 * half_width_m
+        return min(max(side_m, left_m), right_m)
 
     def box(
         self, side_m: float, up_m: float, ahead_m: float, wide_m: float, high_m: float, colour: Iterable[float]
@@ -99,6 +124,31 @@ class _Painter:
         grass = {"city street": (125, 122, 118), "country road": (92, 128, 70), "highway": (112, 128, 84)}[scene.road]
         self.picture[: int(self.horizon)] = _rgb(sky)
         self.picture[int(self.horizon) :] = _rgb(np.array(grass) + tint)
+
+    def _surround(self, photograph: NDArray[np.uint8]) -> None:
+        """A piece of it over the sky, its lowest rows over the grass; the weather sets how much of it there is."""
+        look = np.random.default_rng([self.scene.look, BACKGROUND])
+        share = {"clear": 0.85, "rain": 0.45, "fog": 0.25}[self.scene.weather]
+        high, wide, _ = photograph.shape
+        top, left = look.integers(high // 4), look.integers(wide // 3)
+        piece = photograph[top:, left : left + wide * 2 // 3]
+        if look.random() < 0.5:
+            piece = piece[:, ::-1]
+        tone = look.uniform(0.75, 1.15) * look.uniform(0.93, 1.07, 3)
+        if self.scene.weather != "clear":
+            piece = np.repeat(piece.mean(axis=2, keepdims=True), 3, axis=2)
+        piece = np.clip(piece * tone, 0, 255).astype(np.uint8)
+        horizon = int(self.horizon)
+        for rows, shown, part in (
+            (slice(0, horizon), piece, share),
+            (slice(horizon, self.height), piece[: -high // 5 : -1], 0.5 * share),
+        ):
+            under = self.picture[rows]
+            over = cv2.resize(shown, (self.width, len(under)), interpolation=cv2.INTER_CUBIC)
+            self.picture[rows] = cv2.addWeighted(over, part, under, 1 - part, 0)
+
+    def _road(self) -> None:
+        look, scene = self.look, self.scene
         asphalt = np.full(3, look.integers(70, 112))
         edge = ROAD_HALF_WIDTH_M[scene.road]
         self._strip(-edge, edge, 2.0, FAR_M, asphalt)
@@ -112,8 +162,11 @@ class _Painter:
                     self._strip(side_m - 0.08, side_m + 0.08, max(2.5, ahead_m), ahead_m + 5, paint)
 
     def _strip(self, left_m: float, right_m: float, near_m: float, far_m: float, colour: Iterable[float]) -> None:
-        corners = [self.at(left_m, 0, near_m), self.at(left_m, 0, far_m), self.at(right_m, 0, far_m)]
-        corners.append(self.at(right_m, 0, near_m))
+        ahead_m = (near_m, *AHEAD_M[bisect(AHEAD_M, near_m) : bisect_left(AHEAD_M, far_m)], far_m)
+        left = [self.at(left_m, 0, each) for each in ahead_m]
+        wide = [(right_m - left_m) * self.focal / each for each in ahead_m]
+        right = [(round(column + more), row) for (column, row), more in zip(left, wide, strict=True)]
+        corners = [*left, *reversed(right)]
         cv2.fillPoly(self.picture, [np.array(corners, np.int32)], _rgb(colour), cv2.LINE_AA)
 
     def _scenery(self) -> None:
@@ -178,7 +231,8 @@ class _Painter:
         self.box(scene.light_side_m, 3.1, scene.light_m, 0.75, 1.9, (18, 18, 20))
 
     def _sign(self) -> None:
-        scene, side_m = self.scene, 3.3
+        scene = self.scene
+        side_m = self.visible(3.3, scene.sign_m, 0.8)
         self.box(side_m, 0, scene.sign_m, 0.1, 2.0, (120, 122, 125))
         middle = self.at(side_m, 2.15, scene.sign_m)
         radius = 0.72 * self.focal / scene.sign_m
@@ -195,7 +249,8 @@ class _Painter:
     def _pedestrian(self) -> None:
         scene = self.scene
         shade = np.random.default_rng([scene.look, round(abs(scene.pedestrian_side_m) * 1e6)])
-        side_m, ahead_m = scene.pedestrian_side_m, scene.pedestrian_m
+        ahead_m = scene.pedestrian_m
+        side_m = self.visible(scene.pedestrian_side_m, ahead_m, 0.4)
         stride_m = 0.16 * np.sin(scene.frame / 120)
         coat, legs = shade.integers(30, 235, 3), shade.integers(20, 110, 3)
         self.box(side_m - 0.13 - stride_m, 0, ahead_m, 0.17, 0.85, legs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.engine.base import KVCache, Percept
+from mm_edge.engine.base import Context, Log, Percept
 from mm_edge.model.observation import Observation
+from mm_edge.model.policy import STEPS
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.trust.calibration import Calibration
 from mm_edge.trust.constants import TrustConstants
@@ -26,11 +28,15 @@ LENGTH = 16
 
 
 class Parrot:
-    """An engine that says `answers[text]`, as surely as `sure` says; `cost_s` passes on the clock with every pass."""
+    """An engine that says `answers[text]`, as surely as `sure` says; `cost_s` passes on the clock with every pass.
+
+    `facts`: what it sees in every picture; `logs`: the words of the log in every turn; `reads`: words read anew.
+    """
 
     name = "parrot"
     history_slots = 4
     answer_length = LENGTH
+    log_length = 64
 
     def __init__(self, clock: ManualClock) -> None:
         self.tokenizer = Tokenizer(vocabulary(), sentences=sentences())
@@ -39,6 +45,11 @@ class Parrot:
         self.cost_s = 0.0
         self.encoded: list[Observation] = []
         self.histories: list[int] = []
+        self.facts = {"light": ("red", 0.9)}
+        self.logs: list[tuple[str, ...]] = []
+        self.reads: list[int] = []
+        self.ways: list[tuple[int, float]] = []
+        self.way = torch.tensor([(5.0 * step, 0.0) for step in range(1, 9)])
         self.fails = False
         self._clock = clock
         self._says = ""
@@ -47,14 +58,30 @@ class Parrot:
         if self.fails:
             raise RuntimeError("the engine stalled")
         self.encoded.append(observation)
-        return Percept(torch.zeros(1, 2), torch.zeros(2), np.zeros(2, np.float32), {"light": ("red", 0.9)})
+        return Percept(torch.zeros(1, 2), torch.zeros(2), np.zeros(2, np.float32), self.facts, torch.zeros(STEPS, 2))
 
-    def prefill(self, history: Tensor | None, percept: Percept, text: str, style: int) -> KVCache:
+    def read(self, words: Sequence[str], known: Log | None = None) -> Log:
+        ids = tuple(self.tokenizer.log(words))
+        assert len(ids) <= self.log_length
+        before = () if known is None else known.ids
+        same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(ids, before, strict=False)))
+        self.reads.append(len(ids) - same)
+        return Log(torch.zeros(8), torch.zeros(8), torch.zeros(8), ids)
+
+    def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
+        self.ways.append((0 if history is None else len(history), speed_mps))
+        return self.way
+
+    def prefill(
+        self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
+    ) -> Context:
+        known = () if log is None else log.ids
+        self.logs.append(tuple(self.tokenizer._tokens[index] for index in known))
         self.histories.append(0 if history is None else len(history))
         self._says = self.answers.get(text, "<refuse> I do not know that.")
-        return KVCache(torch.zeros(0), torch.zeros(0), torch.zeros(0), 0)
+        return Context(torch.zeros(0), torch.zeros(0), 1)
 
-    def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
+    def decode(self, ids: Tensor, context: Context) -> Tensor:
         self._clock.set(self._clock.now_ns() + round(self.cost_s * S))
         said = self.tokenizer.sentence(self._says, LENGTH)
         others = len(self.tokenizer) - self.tokenizer.first_spoken
@@ -105,6 +132,11 @@ def make() -> Callable[..., Any]:
                     "energy_percent", "range_m", "speed_limit_mps",
                 ), nan,
             ) | {"speed_mps": 10.0, "gear": 4, "left_indicator": False, "right_indicator": False},
+            "event": {"kind": "call", "name": "Anna", "numbers": np.array([12], np.float32)},
+            "task_step": {
+                "task_id": "t", "task": "pizza order", "index": 1, "count": 2, "name": "find", "status": 0,
+                "result": "",
+            },
             "request": {"id": "q", "text": "what is ahead", "deadline_ms": 500.0, "stakes": 1},
             "audio": {"sample_rate_hz": 16_000, "channels": 1, "samples": np.zeros(1600, np.int16)},
         }  # fmt: skip

@@ -131,3 +131,48 @@ def test_what_a_request_leaves_open_is_filled_in(make: Make) -> None:
 def test_an_impossible_request(make: Make, fields: dict[str, Any], cause: str) -> None:
     with pytest.raises(SensorError, match=cause):
         sensors.request(make("request", 1.0, **fields), 500.0, 1, "r")
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "name", "numbers"),
+    [
+        ({}, "call", "Anna", (12,)),
+        ({"name": "  Aunt \n Mary ", "numbers": [2.6]}, "call", "Aunt Mary", (3,)),
+        ({"kind": "tunnel", "name": "", "numbers": []}, "tunnel", "", ()),
+        ({"kind": "route", "name": "Bern", "numbers": [120.0, 95.0]}, "route", "Bern", (120, 95)),
+    ],
+)
+def test_an_event_is_what_was_told(make: Make, fields: dict[str, Any], kind: str, name: str, numbers: Any) -> None:
+    event = sensors.event(make("event", 3661.0, **fields), 0, utc_offset_h=0.0)
+    assert (event.time_s, event.kind, event.name, event.numbers) == (3661.0, kind, name, numbers)
+
+
+@pytest.mark.parametrize(("offset_h", "time_s"), [(0.0, 23 * 3600.0), (2.0, 3600.0), (-3.5, 19.5 * 3600)])
+def test_an_event_has_local_time(make: Make, offset_h: float, time_s: float) -> None:
+    assert sensors.event(make("event", 86_400 * 3 + 23 * 3600.0), 0, offset_h).time_s == time_s
+
+
+def test_an_event_without_a_stamp_is_now(make: Make) -> None:
+    assert sensors.event(make("event", 0.0), 7_000_000_000, 0.0).time_s == 7.0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "sneeze"},
+        {"kind": ""},
+        {"name": ""},
+        {"name": "..."},
+        {"name": "@="},
+        {"name": "a" * 81},
+        {"numbers": []},
+        {"numbers": [1.0, 2.0]},
+        {"numbers": [nan]},
+        {"numbers": [inf]},
+        {"kind": "tunnel", "numbers": []},
+    ],
+)
+def test_an_event_that_cannot_be_is_named(make: Make, fields: dict[str, Any]) -> None:
+    with pytest.raises(SensorError) as caught:
+        sensors.event(make("event", 1.0, **fields), 0, 0.0)
+    assert caught.value.fault == "bad_event"

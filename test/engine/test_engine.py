@@ -78,7 +78,7 @@ def test_a_longer_history_than_trained_is_refused(engine: Engine) -> None:
 
 def test_weights_that_put_out_no_numbers_are_refused(tmp_path: Path) -> None:
     network, tokenizer = load_checkpoint(weights_path("small"))
-    weights = network.state_dict() | {"head.bias": torch.full_like(network.head.bias, torch.nan)}
+    weights = network.state_dict() | {"unsaid": torch.full_like(network.unsaid, torch.nan)}
     path = tmp_path / "nan.safetensors"
     save(path, weights, network.config, tokenizer)
     reference_path(path).write_bytes(reference_path(weights_path("small")).read_bytes())

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mm_edge.engine.base import KVCache
+from mm_edge.engine.base import Context
 from mm_edge.generation.diffusion import KEEP, Draft, drafts
 from mm_edge.generation.slots import UNKNOWN, fill
 from mm_edge.model.observation import VehicleState
 from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
 
-NOTHING = KVCache(torch.zeros(0), torch.zeros(0), torch.zeros(0), 0)
+NOTHING = Context(torch.zeros(0), torch.zeros(0), 1)
 WORDS = ["the", "light", "is", "red", "green", "."]
 
 
@@ -26,7 +26,7 @@ class Odds:
         self.shown: list[Tensor] = []
         self._logits = logits
 
-    def decode(self, ids: Tensor, cache: KVCache) -> Tensor:
+    def decode(self, ids: Tensor, context: Context) -> Tensor:
         self.shown.append(ids.clone())
         return self._logits.clone()
 

@@ -7,23 +7,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mm_edge.model.checkpoint import CheckpointError, load, save
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import MEL_BANDS, MEL_FRAMES, STATE_SIZE, features
-from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.model.network import ASKED, CLAIMS, HIDDEN, KV, STATED, WINDOW, Network, NetworkConfig, Past, spread
 from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.schema import BY_CAMERA
 from mm_edge.model.tokenizer import MASK, Tokenizer
 
-SMALL = NetworkConfig(vocabulary=60, d=32, layers=2, heads=2, conv=4, history_slots=4)
+SMALL = NetworkConfig(vocabulary=60, marks=10, d=32, layers=2, heads=4, conv=4, history_slots=4)
 
 
 @pytest.fixture
 def network() -> Network:
+    """Random, and no layer without effect as at the beginning of a training."""
     torch.manual_seed(0)
-    return Network(SMALL).eval().requires_grad_(False)
+    network = Network(SMALL).eval().requires_grad_(False)
+    for block in network.blocks:
+        for last in (block.out, block.down):  # type: ignore[union-attr]
+            nn.init.normal_(last.weight, std=0.1)
+    return network
 
 
 def observation(**values: object) -> Observation:
@@ -32,11 +37,41 @@ def observation(**values: object) -> Observation:
     return Observation(0, **({"image": picture, "audio": rng.normal(size=16_000).astype(np.float32)} | values))  # type: ignore[arg-type]
 
 
-def context(network: Network, slots: int = 4) -> Tensor:
+ZERO = torch.zeros(1)
+START = torch.tensor([7.0])
+STYLE = torch.ones(1, dtype=torch.long)
+
+
+def turn(network: Network, slots: int = 4) -> Tensor:
+    """A scene and, after it, words."""
     encoded = network.encoder(features([observation()]))
     history = torch.randn(1, slots, SMALL.d)
-    asked = network.request(torch.tensor([[40, 41, 42]]), torch.tensor([1]))
-    return torch.cat([network.context(history, encoded.summary, encoded.tokens), asked], 1)
+    words = network.text(torch.tensor([[0] * WINDOW + [40, 41, 42]]))
+    return torch.cat([network.scene(history, encoded.summary, encoded.tokens), words], 1)
+
+
+def log(words: int = 12) -> Tensor:
+    return torch.randint(3, 60, (1, WINDOW + words), generator=torch.Generator().manual_seed(1))
+
+
+def past(cache: list[KV], hidden: int = 0) -> Past:
+    """All of it but the first `hidden` slots."""
+    bias = torch.zeros(1, cache[0][0].shape[2])
+    bias[:, :hidden] = HIDDEN
+    return Past(cache, bias)
+
+
+def close(some: list[KV], others: list[KV]) -> bool:
+    pairs = [pair for one, other in zip(some, others, strict=True) for pair in zip(one, other, strict=True)]
+    return all(torch.allclose(one, other, atol=1e-5) for one, other in pairs)
+
+
+def asked(topic: int = 7, about: int = 41) -> Tensor:
+    return torch.tensor([[topic, about]])
+
+
+def found(network: Network, *known: Past, start: Tensor = START) -> Tensor:
+    return network.find(network.word(asked()), start, known)
 
 
 def masked() -> Tensor:
@@ -49,36 +84,131 @@ def test_shapes(network: Network) -> None:
     assert {name: tuple(logits.shape) for name, logits in encoded.facts.items()} == {
         name: (2, len(values)) for name, values in SEEN_FACTS.items()
     }
-    assert network.answer(masked(), network.prefill(context(network))).shape == (1, SMALL.answer_length, 60)
+    assert found(network, past(network.read(turn(network), ZERO))).shape == (1, STATED, 60)
+    claims = network.state(torch.randn(2, CLAIMS, SMALL.d))
+    assert network.answer(masked().expand(2, -1), STYLE.expand(2), claims).shape == (2, SMALL.answer_length, 60)
 
 
 def test_reading_in_two_parts_is_reading_at_once(network: Network) -> None:
-    whole = context(network)
-    at_once = network.prefill(whole)
-    in_parts = network.prefill(whole[:, 20:], network.prefill(whole[:, :20]))
-    for one, two in zip(at_once, in_parts, strict=True):
-        assert torch.allclose(one[0], two[0], atol=1e-5)
-        assert torch.allclose(one[1], two[1], atol=1e-5)
+    whole = network.text(log())
+    at_once = network.read(whole, ZERO)
+    first = network.read(whole[:, :5], ZERO)
+    second = network.read(whole[:, 5:], torch.tensor([5.0]), [past(first)])
+    joined = [(torch.cat([a, c], 2), torch.cat([b, d], 2)) for (a, b), (c, d) in zip(first, second, strict=True)]
+    assert close(at_once, joined)
+
+
+def test_a_text_read_in_windows_is_the_text_read_at_once(network: Network) -> None:
+    ids = log()
+    assert torch.allclose(network.text(ids)[:, 5:], network.text(ids[:, 5:]), atol=1e-6)
+
+
+def test_prefill_and_answer_equal_one_full_pass(network: Network) -> None:
+    """The answer block is the end of one sequence under the mask of the whole."""
+    told, ids = torch.randn(1, CLAIMS, SMALL.d), masked()
+    answer = network.word(ids) + network.answer_place + network.answer_styles(STYLE)[:, None]
+    mask = torch.zeros(CLAIMS + ids.shape[1], CLAIMS + ids.shape[1])
+    mask[:CLAIMS, CLAIMS:] = HIDDEN
+    whole = torch.cat([told + network.claim_place, answer], 1)
+    states, _ = network._run(whole, torch.arange(len(mask)), ZERO, [], mask)
+    logits = network.say(states[-1][:, CLAIMS:])
+    assert torch.allclose(network.answer(ids, STYLE, network.state(told)), logits, atol=1e-5)
+
+
+def test_finding_equals_one_full_pass(network: Network) -> None:
+    words = network.text(log())
+    n = words.shape[1]
+    queries = network.finding + network.word(torch.tensor([41])) + network.topic(network.word(torch.tensor([7])))
+    mask = torch.full((n + STATED, n + STATED), HIDDEN).triu(1)
+    mask[n:] = 0.0
+    places = torch.cat([torch.arange(n), n + SMALL.turn_length + torch.arange(STATED)])
+    ages = torch.cat([torch.arange(n), torch.full((STATED,), n)])
+    states, _ = network._run(torch.cat([words, queries[None]], 1), places, ages, [], mask)
+    cached = found(network, past(network.read(words, ZERO)), start=torch.tensor([float(n)]))
+    assert torch.allclose(cached, network.say(states[-1][:, n:]), atol=1e-5)
+
+
+def test_a_request_filled_up_asks_the_same(network: Network) -> None:
+    known = [past(network.read(turn(network), ZERO))]
+    ids, nothing = torch.tensor([[40, 41, 42]]), torch.zeros(1, 3)
+    exact = network.understand(ids, START, known, nothing)
+    filled = torch.cat([nothing, torch.full((1, 2), HIDDEN)], 1)
+    understood = network.understand(torch.nn.functional.pad(ids, (0, 2)), START, known, filled)
+    assert exact.shape == (1, ASKED, 60)
+    assert torch.allclose(understood, exact, atol=1e-5)
+
+
+def test_a_sure_claim_is_its_word(network: Network) -> None:
+    logits = torch.full((1, CLAIMS, 60), -50.0)
+    logits[..., 7] = 50.0
+    assert torch.allclose(network.meant(logits), network.word(torch.full((1, CLAIMS), 7)), atol=1e-5)
+
+
+def test_what_is_claimed_reaches_the_answer(network: Network) -> None:
+    answers = [
+        network.answer(masked(), STYLE, network.state(network.word(torch.full((1, CLAIMS), word)))) for word in (7, 8)
+    ]
+    assert not torch.allclose(*answers, atol=1e-3)
+
+
+def test_a_fresh_network_copies_what_followed_the_latest_mention() -> None:
+    torch.manual_seed(0)
+    config = NetworkConfig(vocabulary=90, marks=60, d=160, layers=1, conv=4)
+    network, length = Network(config).eval().requires_grad_(False), 60
+    ids = torch.randint(31, 90, (1, WINDOW + length))
+    ids[0, WINDOW + torch.tensor([10, 30])] = 30
+    known = past(network.read(network.text(ids), ZERO))
+    x = network.word(torch.tensor([[30]]))
+    state = network._run(x, torch.tensor([70.0]), torch.tensor([60.0]), [known], torch.zeros(1, 1, 1, 1))[0][-1][0, 0]
+    size = config.code_length
+    for behind in (1, 2, 3):
+        copied = state[(WINDOW + behind) * size : (WINDOW + behind + 1) * size]
+        likely = network.codes[:, :size] @ copied
+        assert 30 + int(likely.argmax()) == int(ids[0, WINDOW + 30 + behind])
+
+
+def test_codes_are_further_apart_than_random_ones() -> None:
+    torch.manual_seed(0)
+    codes = spread(264, 20)
+    near = (codes @ codes.T / 20).fill_diagonal_(-1)
+    assert near.max() < 0.5
+    assert torch.allclose(codes.square().mean(1), torch.ones(264), atol=1e-4)
 
 
 def test_the_context_does_not_see_what_follows(network: Network) -> None:
-    whole = context(network)
+    whole = turn(network)
     changed = whole.clone()
     changed[:, -1] += 1.0
-    for (k, _), (other, _) in zip(network.prefill(whole), network.prefill(changed), strict=True):
+    for (k, _), (other, _) in zip(network.read(whole, ZERO), network.read(changed, ZERO), strict=True):
         assert torch.equal(k[:, :, :-1], other[:, :, :-1])
 
 
-def test_a_bias_of_zero_is_no_bias_and_one_of_minus_infinity_hides(network: Network) -> None:
-    whole = context(network)
-    cache = network.prefill(whole)
-    length = whole.shape[1]
-    plain = network.answer(masked(), cache)
-    assert torch.allclose(plain, network.answer(masked(), cache, torch.zeros(1, 1, 1, length)), atol=1e-6)
-    hidden = torch.zeros(1, 1, 1, length)
-    hidden[..., -1] = -1e9
-    shorter = [(k[:, :, :-1], v[:, :, :-1]) for k, v in cache]
-    assert torch.allclose(network.answer(masked(), cache, hidden), network.answer(masked(), shorter), atol=1e-5)
+def test_only_distances_count_not_places(network: Network) -> None:
+    early = found(network, past(network.read(network.text(log()), ZERO)), start=ZERO + 20)
+    late = found(network, past(network.read(network.text(log()), ZERO + 100)), start=ZERO + 120)
+    assert torch.allclose(early, late, atol=1e-4)
+
+
+def test_a_hidden_slot_is_no_slot(network: Network) -> None:
+    cache = network.read(turn(network), ZERO)
+    shorter = [(k[:, :, 1:], v[:, :, 1:]) for k, v in cache]
+    without = found(network, past(shorter))
+    assert torch.allclose(found(network, past(cache, hidden=1)), without, atol=1e-5)
+
+
+def test_one_past_in_two_parts_is_the_same_past(network: Network) -> None:
+    cache = network.read(turn(network), ZERO)
+    halves = [[(k[:, :, part], v[:, :, part]) for k, v in cache] for part in (slice(9), slice(9, None))]
+    whole = found(network, past(cache))
+    assert torch.allclose(whole, found(network, *(past(half) for half in halves)), atol=1e-5)
+
+
+def test_one_past_serves_several_rows(network: Network) -> None:
+    known = past(network.read(turn(network), ZERO))
+    rows = torch.cat([asked(), asked(8, 50)])
+    both = network.find(network.word(rows), START, [known])
+    for row in range(2):
+        assert torch.allclose(both[row], network.find(network.word(rows[row : row + 1]), START, [known])[0], atol=1e-5)
 
 
 def test_a_lost_camera_says_nothing_about_the_scene(network: Network) -> None:
@@ -90,7 +220,7 @@ def test_a_lost_camera_says_nothing_about_the_scene(network: Network) -> None:
 
 def test_too_long_a_history_is_refused(network: Network) -> None:
     with pytest.raises(ValueError, match="at most 4"):
-        context(network, slots=5)
+        turn(network, slots=5)
 
 
 @pytest.mark.parametrize(
@@ -115,14 +245,17 @@ def test_weights_come_back(network: Network, tmp_path: Path) -> None:
     save(tmp_path / "w.safetensors", network.state_dict(), SMALL, Tokenizer(words))
     again, tokenizer = load(tmp_path / "w.safetensors")
     assert tokenizer.spoken == tuple(words)
-    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in network.state_dict().items())
+    assert all(torch.allclose(t, again.state_dict()[name], atol=1e-2) for name, t in network.state_dict().items())
+    save(tmp_path / "again.safetensors", again.state_dict(), SMALL, tokenizer)
+    thrice, _ = load(tmp_path / "again.safetensors")
+    assert all(torch.equal(t, thrice.state_dict()[name]) for name, t in again.state_dict().items())
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "foreign", "renamed"])
 def test_weights_that_cannot_be_used_are_named(network: Network, tmp_path: Path, damage: str) -> None:
     path, weights = tmp_path / "w.safetensors", network.state_dict()
     if damage == "renamed":
-        weights["other"] = weights.pop("head.bias")
+        weights["other"] = weights.pop("unsaid")
     if damage != "missing":
         save(path, weights, SMALL, Tokenizer(["a"]))
     if damage == "cut":

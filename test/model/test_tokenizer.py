@@ -27,10 +27,6 @@ def test_an_unknown_word_is_spelled(tokenizer: Tokenizer) -> None:
     assert len(tokenizer.request("xyzzy light", 24)) == len("xyzzy") + 1
 
 
-def test_nobody_can_type_a_sign_of_the_model(tokenizer: Tokenizer) -> None:
-    assert len(tokenizer.request("<EOS>", 24)) == len("eos")
-
-
 @given(st.text(max_size=300), st.integers(1, 24))
 def test_any_request_fits(text: str, limit: int) -> None:
     ids = Tokenizer(["light"]).request(text, limit)

@@ -231,3 +231,30 @@ def test_processing_time_status_has_autowares_keys(assistant, probe, until) -> N
     assert float(values["processing_time_ms"]) > 0
     assert {"encode_time_ms", "prefill_time_ms", "draft_time_ms", "consecutive_processing_delay_ms"} <= set(values)
     assert probe.statuses[name].hardware_id
+
+
+def test_events_are_logged_and_bad_ones_named(assistant, probe, until) -> None:
+    from mm_edge.msg import DriveEvent
+
+    for kind, name, numbers in (("call", "Anna", [12.0]), ("sneeze", "", [])):
+        probe.publish("event", stamped(DriveEvent(kind=kind, name=name, numbers=numbers)))
+    until(lambda: probe.level("assistant: inputs") == WARN, assistant, probe.node)
+    assert "bad_event" in probe.message("assistant: inputs")
+    until(lambda: assistant._worker._session.logbook.log.words, assistant, probe.node)
+    assert assistant._worker._session.logbook.log.words[:3] == ("call", "@0", "=12")
+
+
+def test_the_path_is_published_for_what_is_seen(assistant, probe, until) -> None:
+    from nav_msgs.msg import Path
+
+    paths: list = []
+    probe.node.create_subscription(Path, "advice/path", paths.append, 10)
+
+    def seen() -> bool:
+        probe.publish("vehicle_state", state(speed_mps=10.0))
+        probe.publish("image", stamped(image()))
+        return bool(paths)
+
+    until(seen, assistant, probe.node)
+    assert paths[0].header.frame_id == "base_link"
+    assert len(paths[0].poses) == 8

@@ -50,7 +50,7 @@ def test_type_hash_is_rosidls() -> None:
     assert type_hash("std_msgs/msg/String") == STRING_HASH
 
 
-@pytest.mark.parametrize("name", ["Utterance", "LatencyReport", "VehicleState", "TaskStep"])
+@pytest.mark.parametrize("name", ["Utterance", "LatencyReport", "VehicleState", "TaskStep", "DriveEvent"])
 def test_our_messages_have_a_hash_and_survive_the_wire(name: str) -> None:
     import mm_edge.msg
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 
 import pytest
 import torch
 
 from mm_edge.model.encoders import SEEN_FACTS
-from mm_edge.model.network import Network, NetworkConfig
+from mm_edge.model.features import Features
+from mm_edge.model.network import WINDOW, Network, NetworkConfig
 from mm_edge.model.tokenizer import EOS, Tokenizer
-from mm_edge.training.batches import IGNORE, Batch, BatchShape, batch
+from mm_edge.training.batches import IGNORE, PRESENT, Batch, BatchShape, batch, look, recall, wording
 from mm_edge.training.losses import filling, losses, mask_some, remembered
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
-from mm_edge.training.trainer import Trainer, new_tokenizer, progress_factor
+from mm_edge.training.trainer import Trainer, keep_eyes, new_tokenizer, progress_factor
+from mm_edge.world.grammar import TOPICS
 
-SHAPE = BatchShape(drives=2, moments=5, turns=6)
+SHAPE = BatchShape(moments=5, requests=4, finds=2, log=64)
+SLOTS = NetworkConfig.history_slots
 
 
 @pytest.fixture(scope="module")
@@ -28,32 +32,83 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def config(tokenizer: Tokenizer) -> NetworkConfig:
-    return NetworkConfig(len(tokenizer), d=32, layers=2, heads=2, conv=4)
+    return NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=4, conv=4)
+
+
+def make(seeds: list[int], visit: int, shape: BatchShape, config: NetworkConfig, tokenizer: Tokenizer) -> Batch:
+    return batch(lambda seed: look(seed, shape.moments, SLOTS, tokenizer), seeds, visit, shape, config, tokenizer)
 
 
 @pytest.fixture(scope="module")
 def data(tokenizer: Tokenizer, config: NetworkConfig) -> Batch:
-    return batch(17, SHAPE, config, tokenizer)
+    return make([17, 4], 3, SHAPE, config, tokenizer)
 
 
-def test_a_batch_follows_from_its_seed(data: Batch, tokenizer: Tokenizer, config: NetworkConfig) -> None:
-    again = batch(17, SHAPE, config, tokenizer)
-    assert torch.equal(data.observations.image, again.observations.image)
-    assert torch.equal(data.answer, again.answer)
+def test_a_batch_follows_from_its_seeds(data: Batch, tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    again = make([17, 4], 3, SHAPE, config, tokenizer)
+    assert torch.equal(data.seen.senses.image, again.seen.senses.image)
+    assert torch.equal(data.requests[0].ids, again.requests[0].ids)
+    assert torch.equal(data.log, again.log)
+
+
+def test_a_drive_comes_again_with_other_questions(data: Batch, tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    again = make([17, 4], 4, SHAPE, config, tokenizer)
+    assert torch.equal(data.seen.senses.state, again.seen.senses.state)
+    assert not torch.equal(data.seen.senses.image, again.seen.senses.image)  # it moved a little
+    assert not torch.equal(data.log, again.log)
+
+
+def test_every_moment_is_asked_for_all_that_its_scene_shows(data: Batch, tokenizer: Tokenizer) -> None:
+    assert data.finds is not None
+    each = len(PRESENT) + 2 + SHAPE.finds
+    assert data.finds.of.tolist() == [moment for moment in range(2 * SHAPE.moments) for _ in range(each)]
+    topics = [tokenizer.topic(ids) for ids in data.finds.asked[:each].tolist()]
+    assert topics[: len(PRESENT)] == [*PRESENT]
+    assert torch.equal(data.finds.stated[: len(PRESENT)], data.seen.stated[0])
+    assert (data.finds.stated[len(PRESENT) : len(PRESENT) + 2] == EOS).all()
+
+
+def test_requests_are_rows_of_a_moment_each(data: Batch) -> None:
+    shorter, longer = data.requests
+    assert shorter.ids.shape[1] <= longer.ids.shape[1]
+    for requests in data.requests:
+        assert requests.of.diff().ge(0).all()
+        assert len(requests.of) == 2 * SHAPE.moments * SHAPE.requests // 2
+
+
+def test_what_is_found_stands_in_the_log(tokenizer: Tokenizer) -> None:
+    made = recall(6, 512, 128, tokenizer)
+    names = set(tokenizer.names)
+    for of, stated in zip(made.finds.of.tolist(), made.finds.stated.tolist(), strict=True):
+        assert names & set(stated) <= set(made.log[of].tolist())
+
+
+def test_logs_of_recall_have_no_filling(tokenizer: Tokenizer) -> None:
+    made = recall(5, 256, 64, tokenizer)
+    assert not (made.log[:, WINDOW:] == EOS).any()
+    assert int(made.finds.of.max()) == 3
 
 
 def test_targets_are_within_their_facts(data: Batch) -> None:
-    assert data.facts.keys() == SEEN_FACTS.keys()
-    for name, target in data.facts.items():
+    assert data.seen.facts.keys() == SEEN_FACTS.keys()
+    for name, target in data.seen.facts.items():
         assert ((target == IGNORE) | ((target >= 0) & (target < len(SEEN_FACTS[name])))).all()
 
 
 def test_nothing_of_another_drive_is_remembered(data: Batch, config: NetworkConfig) -> None:
     first_of_second = SHAPE.moments
-    history, hidden = remembered(Network(config).eval(), Network(config).eval().encoder(data.observations), data)
-    assert data.recalled[first_of_second] == 0
+    network = Network(config).eval()
+    history, hidden = remembered(network, network.encoder(data.seen.senses), data.seen)
+    assert data.seen.recalled[first_of_second] == 0
     assert hidden[first_of_second, : config.history_slots].all()
     assert (history[first_of_second] == 0).all()
+
+
+def test_logs_alone_teach_the_trunk_alone(tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    network = Network(config)
+    losses(network, None, recall(5, 128, 64, tokenizer), None, torch.Generator()).total.backward()
+    assert network.before.weight.grad is not None
+    assert all(parameter.grad is None for parameter in network.encoder.parameters())
 
 
 def test_masks_and_their_weights() -> None:
@@ -69,29 +124,42 @@ def test_only_what_follows_the_end_is_filling() -> None:
 
 
 def test_a_batch_that_knows_nothing_gives_no_nan(data: Batch, config: NetworkConfig) -> None:
-    nothing = torch.full_like(data.motion, IGNORE)
-    blind = replace(
-        data,
-        facts={name: nothing for name in data.facts},
-        gap=torch.full_like(data.gap, torch.nan),
+    nothing = torch.full_like(data.seen.motion, IGNORE)
+    unseen = replace(
+        data.seen,
+        facts={name: nothing for name in data.seen.facts},
+        gap=torch.full_like(data.seen.gap, torch.nan),
         motion=nothing,
+        actions=torch.full_like(data.seen.actions, torch.nan),
     )
-    found = losses(Network(config), blind, torch.Generator())
+    blind = replace(data, seen=unseen)
+    found = losses(Network(config), blind, None, None, torch.Generator())
     found.total.backward()
     assert torch.isfinite(found.total)
 
 
-def test_without_turns_only_what_looks_learns(tokenizer: Tokenizer, config: NetworkConfig) -> None:
+def test_where_nothing_is_asked_only_what_looks_learns(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     network = Network(config)
-    found = losses(network, batch(3, replace(SHAPE, turns=0), config, tokenizer), torch.Generator())
+    blank = make([3], 0, replace(SHAPE, log=0), config, tokenizer)
+    found = losses(network, blank, None, None, torch.Generator())
     found.total.backward()
-    assert found.parts["answer"] != found.parts["answer"]
-    assert network.head.weight.grad is None
+    assert isnan(found.parts["found"])
+    assert network.before.weight.grad is None
     assert network.encoder.heads["light"].weight.grad is not None  # type: ignore[union-attr]
 
 
 def recipe(out: Path, **fields: int) -> Recipe:
-    return Recipe(out=out, processes=1, drives=1, turns=4, bfloat16=False, **({"look_steps": 1, "warmup": 2} | fields))
+    small = {
+        "drives": 1,
+        "pool": 2,
+        "requests": 2,
+        "finds": 2,
+        "log": 64,
+        "recall": 64,
+        "look_steps": 1,
+        "warmup": 2,
+    }
+    return Recipe(out=out, processes=1, **(small | fields))
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -125,9 +193,46 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 def test_training_never_leaves_its_seeds() -> None:
-    made = Recipe(steps=TRAINING_SEEDS)
-    with pytest.raises(ValueError, match="need more than"):
-        made.first_seed(TRAINING_SEEDS // 4, 0)
+    with pytest.raises(ValueError, match="for training"):
+        Recipe(first_drive=TRAINING_SEEDS - 10, pool=11)
+
+
+def test_all_drives_of_the_pool_come_before_one_comes_again() -> None:
+    made = Recipe(pool=12, first_drive=100, drives=3, processes=2)
+    first = [seed for step in range(2) for process in range(2) for seed in made.seeds(step, process)]
+    assert sorted(first) == [*range(100, 112)]
+
+
+def test_all_that_there_is_to_say_is_worded(tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    made = wording(5, 400, config, tokenizer)
+    topics = {tokenizer.topic(ids) for ids in made.claims.tolist()}
+    assert len(topics) > 0.9 * len(TOPICS)
+    assert torch.equal(made.claims[:, 0], made.answer[:, 0])
+
+
+def test_logs_grow_unless_they_are_long_from_the_beginning() -> None:
+    growing, long = Recipe(steps=120, look_steps=0), Recipe(steps=120, look_steps=0, log_grows=False)
+    assert [growing.log_length(step) for step in (0, 117)] == [64, 576]
+    assert [long.log_length(step) for step in (0, 1, 2)] == [576, 864, 1152]
+    assert [long.drive_log_length(step) for step in (5, 6)] == [1152, 192]
+
+
+def test_eyes_that_are_kept_do_not_change(data: Batch, config: NetworkConfig) -> None:
+    network = Network(config).train()
+    keep_eyes(network)
+    before = {name: tensor.clone() for name, tensor in network.encoder.camera.state_dict().items()}
+    losses(network, data, None, None, torch.Generator()).total.backward()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.encoder.camera.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.encoder.camera.parameters())
+    assert network.encoder.image_tokens.weight.grad is not None
+
+
+def test_a_sight_is_as_good_as_what_was_seen(data: Batch, config: NetworkConfig) -> None:
+    encoder = Network(config).eval().encoder
+    assert isinstance(data.seen.senses, Features)
+    again, whole = encoder(encoder.sense(data.seen.senses)), encoder(data.seen.senses)
+    assert torch.equal(again.tokens, whole.tokens)
+    assert torch.equal(again.summary, whole.summary)
 
 
 @pytest.mark.parametrize("shape", [(6, 9), (9, 6)])

@@ -12,7 +12,6 @@ import torch
 
 from mm_edge.bench.harness import Result
 from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording
-from mm_edge.training.losses import losses
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
 from mm_edge.world.drive import Drive
@@ -43,8 +42,7 @@ def measure(seed: int, quick: bool) -> Result:
     made = generated()
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            losses(trainer.network, *made, trainer.masks).total.backward()
+        trainer.update(*made)
 
     drive = Drive(seed, DURATION_S)
     moments = np.linspace(0.5, DURATION_S - 0.5, FRAMES)

@@ -40,8 +40,9 @@ SPREADING = 100
 NEWER = 64
 """Words of a log over which a head of recency 1 gains 1 in its score."""
 ROPE_BASE = 20_000.0
-PERIODS = tuple(2.0**power for power in range(3, 12))
-"""In words: by these a word of a log is told where it stands, so that one layer can tell the next where to look."""
+PERIODS = 3, 12
+"""Powers of two, the last one left out: the periods in words by which a word of a log is told where it stands, so that
+one layer can tell the next where to look."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class Network(nn.Module):
         self.words = nn.Embedding(config.vocabulary - config.marks, d)
         self.register_buffer("codes", F.pad(spread(config.marks, size) * (d / size) ** 0.5, (0, d - size)))
         self.before = nn.Linear(WINDOW * d, d, bias=False)
-        self.standing = nn.Linear(2 * len(PERIODS), d, bias=False)
+        self.standing = nn.Linear(2 * (PERIODS[1] - PERIODS[0]), d, bias=False)
         self.asking = nn.Parameter(torch.randn(ASKED, d) * 0.5)
         self.finding = nn.Parameter(torch.randn(STATED, d) * 0.5)
         self.topic = nn.Linear(d, d, bias=False)
@@ -364,7 +365,7 @@ def spread(count: int, size: int) -> Tensor:
 
 def _waves(places: Tensor) -> Tensor:
     """Places [T] as sines and cosines of PERIODS, [T, 2 * periods]."""
-    angles = places[:, None] * (2 * math.pi / torch.tensor(PERIODS))
+    angles = places[:, None] * (2 * math.pi / 2.0 ** torch.arange(*PERIODS))
     return torch.cat([angles.sin(), angles.cos()], -1)
 
 

@@ -24,7 +24,7 @@ from mm_edge.training.recipe import TRAINING_SEEDS
 from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.drive import Drive
 from mm_edge.world.grammar import draw, write
-from mm_edge.world.journey import Journey
+from mm_edge.world.journey import LONGEST_LINE, Journey
 from mm_edge.world.questions import WORDINGS, answer, pick, request, topic_unasked
 from mm_edge.world.recall import ABOUT_KIND, HISTORY_FAMILIES, ask_history
 
@@ -42,6 +42,8 @@ SHORT_LOGS = 0.2
 """Share of the drives whose log is of any length up to the longest."""
 FRAGMENTS = 0.2
 """Share of the refused ones that are cut short or make no sense."""
+STEPS_OF = 8
+"""Requests are filled up to a multiple of this, so that there are few shapes."""
 CARELESS, LEFT_OUT = 0.4, 0.12
 """Share of the crowd's requests in which words are left out, and the share of their words that are."""
 FOLLOWING = 0.2
@@ -216,7 +218,7 @@ def recall(seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recall:
     rows = max(1, words // log)
     journeys = [Journey(int(each), log) for each in rng.integers(TRAINING_SEEDS, size=rows)]
     logs = [tokenizer.log(journey.words) for journey in journeys]
-    shortest = min(map(len, logs))
+    shortest = log - LONGEST_LINE + 1
     ids, _ = _logs([each[-shortest:] for each in logs], shortest)
     count = max(1, words // WORDS_PER_FIND // rows)
     finds = [_find_past(journey, rng, FOLLOWING) for journey in journeys for _ in range(count)]
@@ -310,7 +312,7 @@ def _requests(
 
 
 def _stacked(made: list[tuple[int, list[int], list[int]]]) -> Requests:
-    longest = max([1, *(len(ids) for _, ids, _ in made)])
+    longest = -(-max([1, *(len(ids) for _, ids, _ in made)]) // STEPS_OF) * STEPS_OF
     return Requests(
         of=torch.tensor([of for of, *_ in made]),
         ids=_rows(ids + [EOS] * (longest - len(ids)) for _, ids, _ in made),

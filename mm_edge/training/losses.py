@@ -7,8 +7,6 @@ is masked counts 1/t. Knows nothing about where batches come from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import nan
 
 import torch
 import torch.nn.functional as F
@@ -32,38 +30,24 @@ WEIGHTS = {
     "asked": 1.0, "found": 1.0, "recalled": 1.0, "worded": 0.5,
 }  # fmt: skip
 MEAN_WEIGHT = 0.5
+Parts = dict[str, Tensor]
+"""Some of WEIGHTS."""
 
 
-@dataclass(frozen=True)
-class Losses:
-    total: Tensor
-    parts: dict[str, float]
+def recall_losses(network: Network, recall: Recall) -> Parts:
+    """What logs alone tell."""
+    words = recall.log.shape[1] - WINDOW
+    log = Past(network.read(network.text(recall.log), torch.zeros(1)), torch.zeros(len(recall.log), words))
+    return {"recalled": _found_loss(network, recall.finds, torch.full((1,), float(words)), [log])}
 
 
-def losses(
-    network: Network,
-    batch: Batch | None,
-    recall: Recall | None,
-    wording: Wording | None,
-    generator: torch.Generator,
-) -> Losses:
-    """Any may be missing; a batch in which nothing is asked trains what looks, one of sights only what asks."""
-    parts = {} if batch is None else _batch_losses(network, batch, generator)
-    if recall is not None:
-        log = Past(
-            network.read(network.text(recall.log), torch.zeros(1)),
-            torch.zeros(len(recall.log), recall.log.shape[1] - WINDOW),
-        )
-        start = torch.tensor([float(log.bias.shape[1])])
-        parts["recalled"] = _found_loss(network, recall.finds, start, [log])
-    if wording is not None:
-        parts["worded"] = _worded_loss(network, wording, generator)
-    each = torch.stack([*parts.values()])
-    total = (each * torch.tensor([WEIGHTS[name] for name in parts])).sum()
-    return Losses(total, dict.fromkeys(WEIGHTS, nan) | dict(zip(parts, each.tolist(), strict=True)))
+def wording_losses(network: Network, wording: Wording, generator: torch.Generator | None) -> Parts:
+    """What is stated, put into words."""
+    return {"worded": _worded_loss(network, wording, generator)}
 
 
-def _batch_losses(network: Network, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+def drive_losses(network: Network, batch: Batch, generator: torch.Generator | None) -> Parts:
+    """A batch in which nothing is asked trains what looks, one of sights only what asks."""
     seen = batch.seen
     encoded = network.encoder(seen.senses)
     history, hidden = remembered(network, encoded, seen)
@@ -79,7 +63,7 @@ def _batch_losses(network: Network, batch: Batch, generator: torch.Generator) ->
     if batch.finds is None:
         return parts
     scene = network.scene(history, encoded.summary, encoded.tokens)
-    start = torch.tensor([float(batch.log_bias.shape[1])])
+    start = torch.full((1,), float(batch.log_bias.shape[1]))
     cache, states, bias = network.look(scene, start, _bias(hidden))
     parts["action"] = action_loss(network.policy, seen.actions, encoded.course.detach(), states, bias, generator)
     log = Past(network.read(network.text(batch.log), torch.zeros(1), bias=batch.log_bias), batch.log_bias)
@@ -90,21 +74,20 @@ def _batch_losses(network: Network, batch: Batch, generator: torch.Generator) ->
 
 
 def action_loss(
-    policy: Policy, target: Tensor, guess: Tensor, states: Tensor, bias: Tensor, generator: torch.Generator
+    policy: Policy, target: Tensor, guess: Tensor, states: Tensor, bias: Tensor, generator: torch.Generator | None
 ) -> Tensor:
     """Flow matching, and the squared error of the chunk's mean: with eight steps that is all that is left of VLANeXt's
     loss over low frequencies (Wu et al. 2026, section 4.3). target and guess: [N, STEPS, 2], NaN where the target is
     unknown."""
     known = ~target.flatten(1).isnan().any(1)
-    if not known.any():
-        return torch.stack([p.sum() for p in policy.parameters()]).sum() * 0  # every process has the same gradients
-    clean = target[known]
+    clean = torch.where(known[:, None, None], target, 0.0)
     sigma = torch.rand(len(clean), generator=generator)
     noise = torch.randn(clean.shape, generator=generator)
     noisy = torch.lerp(clean, noise, sigma[:, None, None])
-    velocity = policy(noisy, sigma, guess[known], states[:, known], bias[known]).float()
+    velocity = policy(noisy, sigma, guess, states, bias).float()
     off = noisy - sigma[:, None, None] * velocity - clean
-    return (velocity - (noise - clean)).square().mean() + MEAN_WEIGHT * off.mean(1).square().mean()
+    each = (velocity - (noise - clean)).square().mean((1, 2)) + MEAN_WEIGHT * off.mean(1).square().mean(1)
+    return (each * known).sum() / known.sum().clamp(min=1)
 
 
 def _asked_loss(network: Network, requests: Requests, start: Tensor, scene: Past) -> Tensor:
@@ -119,7 +102,7 @@ def _found_loss(network: Network, finds: Finds, start: Tensor, past: Sequence[Pa
     return _word_losses(found, finds.stated, finds.stated == EOS).mean()
 
 
-def _worded_loss(network: Network, wording: Wording, generator: torch.Generator) -> Tensor:
+def _worded_loss(network: Network, wording: Wording, generator: torch.Generator | None) -> Tensor:
     rows = len(wording.claims)
     doubt = DOUBT * torch.rand(rows, 1, 1, generator=generator)
     doubt = doubt * (torch.rand(rows, 1, 1, generator=generator) < DOUBTFUL)
@@ -158,7 +141,7 @@ def filling(answer: Tensor) -> Tensor:
     return (answer == EOS).cumsum(1) > 1
 
 
-def mask_some(answer: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def mask_some(answer: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
     """Which tokens [Q, L] to mask, and the weight [Q, 1] of each row's loss: 1 / t."""
     rows, length = answer.shape
     share = torch.rand(rows, 1, generator=generator).clamp(min=1 / length)
@@ -176,4 +159,5 @@ def _class_loss(logits: Tensor, target: Tensor) -> Tensor:
 def _near(predicted: Tensor, target: Tensor) -> Tensor:
     """Mean over the targets that are known; zero when there is none."""
     there = ~target.isnan()
-    return F.smooth_l1_loss(predicted[there], target[there]) if there.any() else predicted.sum() * 0
+    each = F.smooth_l1_loss(predicted, torch.where(there, target, 0.0), reduction="none")
+    return (each * there).sum() / there.sum().clamp(min=1)

@@ -30,16 +30,18 @@ class Muon(Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
+            matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
+            gradients = [matrix.grad for matrix in matrices]
+            momenta = [self.state[m].setdefault("momentum_buffer", torch.zeros_like(m)) for m in matrices]
+            torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+            torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
             alike = defaultdict(list)
-            for matrix in (parameter for parameter in group["params"] if parameter.grad is not None):
-                momentum = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(matrix))
-                momentum.lerp_(matrix.grad, 1 - MOMENTUM)
-                matrix.mul_(1 - group["lr"] * group["weight_decay"])
-                alike[matrix.shape].append((matrix, matrix.grad.lerp(momentum, MOMENTUM)))
+            for each in zip(matrices, torch._foreach_lerp(gradients, momenta, MOMENTUM), strict=True):
+                alike[each[0].shape].append(each)
             for (rows, columns), both in alike.items():
                 updates = orthogonal(torch.stack([update for _, update in both]))
-                for (matrix, _), update in zip(both, updates, strict=True):
-                    matrix.add_(update, alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
+                size = group["lr"] * max(1, rows / columns) ** 0.5
+                torch._foreach_add_([matrix for matrix, _ in both], updates.unbind(0), alpha=-size)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -19,9 +19,6 @@ TUNING_SEED = 1_000_000
 LONGER = ((0.1, 12), (0.25, 4), (0.45, 2))
 """Until that share of the steps with questions, logs are so many times shorter than at the end."""
 
-SHORTEST, GOLDEN = 0.4, (5**0.5 - 1) / 2
-"""The shortest logs, as a share of the longest; multiples of the golden ratio spread evenly what lies between them."""
-
 LONG_DRIVE_LOGS = 5
 """One in so many steps has drives with long logs."""
 
@@ -54,7 +51,6 @@ class Recipe(BaseModel):
     warmup: int = Field(100, ge=0, description="Steps until the highest learning rate.")
     decay: float = Field(0.02, ge=0, description="Weight decay.")
     average: float = Field(0.995, ge=0, lt=1, description="Forgetting factor of the averaged weights that are kept.")
-    bfloat16: bool = Field(False, description="Multiply in bfloat16: half the time on processors with AMX.")
     seed: int = Field(0, ge=0, description="Seed of the initial weights and the masks.")
     save_every: int = Field(100, ge=1, description="Steps between checkpoints.")
 
@@ -63,12 +59,11 @@ class Recipe(BaseModel):
         first = self.look_steps
         done = (step - first) / max(1, self.steps - first)
         shrink = next((shrink for until, shrink in LONGER if self.log_grows and done < until), 1)
-        return max(64, int(self.log / shrink * (SHORTEST + (1 - SHORTEST) * (step * GOLDEN % 1))))
+        return max(64, int(self.log / shrink * (2 + step % 3) / 4))
 
     def drive_log_length(self, step: int) -> int:
-        """Words of the log behind the questions of a step's drives: now and then as many as logs have by themselves."""
-        log = self.log_length(step)
-        return log if step % LONG_DRIVE_LOGS == 0 else min(log, self.drive_log)
+        """Words of the log behind the questions of a step's drives: now and then as many as logs have at the end."""
+        return self.log if step % LONG_DRIVE_LOGS == 0 else self.drive_log
 
     def seeds(self, step: int, process: int) -> list[int]:
         """The drives of a process's batch: whoever makes batches takes all of its own part of the pool before one comes

@@ -12,9 +12,10 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -34,7 +35,8 @@ from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording
-from mm_edge.training.losses import losses
+from mm_edge.training.gradients import Gradients, moved
+from mm_edge.training.losses import WEIGHTS, drive_losses, recall_losses, wording_losses
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
 from mm_edge.world.crowd import crowd
@@ -125,8 +127,14 @@ class Trainer:
         self.network.to(recipe.device)
         self.optimizers = optimizers(self.network, recipe)
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
-        self.masks = torch.Generator(recipe.device)
+        self.masks = None if recipe.device == "cuda" else torch.Generator()
         self.step = 0
+        if recipe.device == "cuda":
+            for parameter in self.network.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+        self.of_drives = Gradients(lambda given: self._weighed(drive_losses(self.network, given, self.masks)))
+        self.of_logs = Gradients(lambda given: self._weighed(recall_losses(self.network, given)))
+        self.of_words = Gradients(lambda given: self._weighed(wording_losses(self.network, given, self.masks)))
         self._resume()
 
     def run(self) -> None:
@@ -137,8 +145,7 @@ class Trainer:
             keep_eyes(self.network)
         log = None if self.process else _Log(recipe.out / "log.csv", self.step, recipe.steps)
         for given in self._given():
-            with torch.device(recipe.device):
-                parts = self._update(*_moved(given, recipe.device))
+            parts = self.update(*moved(given, recipe.device))
             self.step += 1
             if log is not None:
                 log.add(self.step, parts)
@@ -156,7 +163,7 @@ class Trainer:
             batch_size=None,
             sampler=range(self.step, recipe.steps),
             num_workers=recipe.workers,
-            multiprocessing_context="spawn" if recipe.workers else None,
+            multiprocessing_context=_makers() if recipe.workers else None,
             worker_init_fn=_one_thread if recipe.workers else None,
             prefetch_factor=4 if recipe.workers else None,
         )
@@ -165,13 +172,18 @@ class Trainer:
     def _sense(self, seen: Features) -> Sight:
         return self.network.encoder.sense(seen)
 
-    def _update(self, drives: Batch, logs: Recall | None, words: Wording | None) -> dict[str, float]:
+    def update(self, drives: Batch, logs: Recall | None, words: Wording | None) -> Tensor:
+        """One step -> the parts of the loss [WEIGHTS], 0 where nothing was learnt."""
         recipe, step = self.recipe, self.step
-        self.masks.manual_seed(step * recipe.processes + self.process + recipe.seed * 1_000_003)
-        with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.bfloat16):
-            loss = losses(self.network, drives, logs, words, self.masks)
-        self.network.zero_grad(set_to_none=True)
-        loss.total.backward()
+        if self.masks is not None:
+            self.masks.manual_seed(step * recipe.processes + self.process + recipe.seed * 1_000_003)
+        self.network.zero_grad(set_to_none=recipe.device == "cpu")
+        with torch.device(recipe.device):
+            parts = [self.of_drives(drives)]
+            if logs is not None:
+                parts.append(self.of_logs(logs))
+            if words is not None:
+                parts.append(self.of_words(words))
         _share_gradients(self.network)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
         for optimizer in self.optimizers:
@@ -184,7 +196,12 @@ class Trainer:
         torch._foreach_lerp_([self.averaged[name] for name in smooth], [now[name] for name in smooth], 1 - keep)
         for name in now.keys() - smooth:
             self.averaged[name].copy_(now[name])
-        return loss.parts
+        return torch.stack(parts).sum(0)
+
+    def _weighed(self, parts: dict[str, Tensor]) -> Tensor:
+        """[WEIGHTS]; 0 where there is no such part."""
+        nothing = next(iter(parts.values())) * 0
+        return torch.stack([WEIGHTS[name] * parts.get(name, nothing) for name in WEIGHTS])
 
     def _save(self) -> None:
         out = self.recipe.out
@@ -292,7 +309,7 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
         {"params": per_head, "weight_decay": 0.0, "lr": FASTER * recipe.rate},
     ]
     made: list[Optimizer] = [
-        torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98)),
+        torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98), fused=recipe.device == "cuda"),
         Muon(matrices, lr=recipe.hidden_rate, weight_decay=recipe.decay),
     ]
     for optimizer in made:
@@ -322,21 +339,15 @@ def _share_gradients(network: Network) -> None:
         place += gradient.numel()
 
 
+def _makers() -> BaseContext:
+    """Processes that know this module from the start."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
 def _one_thread(worker: int) -> None:
     torch.set_num_threads(1)
-
-
-def _moved(given: Any, device: str) -> Any:
-    """All tensors in it, on the device."""
-    if isinstance(given, Tensor):
-        return given.to(device)
-    if isinstance(given, dict):
-        return {name: _moved(value, device) for name, value in given.items()}
-    if isinstance(given, tuple):
-        return tuple(_moved(value, device) for value in given)
-    if is_dataclass(given) and not isinstance(given, type):
-        return type(given)(**{field.name: _moved(getattr(given, field.name), device) for field in fields(given)})
-    return given
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
@@ -357,16 +368,25 @@ class _Log:
         self._progress = Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}"))
         self._progress.start()
         self._task = self._progress.add_task("training", total=steps, completed=step, loss=math.nan)
+        self._last: tuple[int, Tensor] | None = None
 
-    def add(self, step: int, parts: dict[str, float]) -> None:
+    def add(self, step: int, parts: Tensor) -> None:
+        """Written with the next one: to read it at once would wait for a GPU."""
+        self._write()
+        self._last = step, parts
+
+    def _write(self) -> None:
+        if self._last is None:
+            return
+        step, values = self._last[0], self._last[1].tolist()
         if self._file.tell() == 0:
-            self._writer.writerow(["step", "seconds", *parts])
+            self._writer.writerow(["step", "seconds", *WEIGHTS])
         seconds = time.monotonic() - self._began_s
-        self._writer.writerow([step, f"{seconds:.1f}", *(f"{value:.4f}" for value in parts.values())])
+        self._writer.writerow([step, f"{seconds:.1f}", *(f"{value:.4f}" for value in values)])
         self._file.flush()
-        total = sum(value for value in parts.values() if not math.isnan(value))
-        self._progress.update(self._task, completed=step, loss=total)
+        self._progress.update(self._task, completed=step, loss=sum(values))
 
     def close(self) -> None:
+        self._write()
         self._progress.stop()
         self._file.close()

@@ -16,7 +16,7 @@ TRAINING_SEEDS = 1_000_000
 TUNING_SEED = 1_000_000
 """From here on, up to 2,000,000: for tuning and for calibration."""
 
-LONGER = ((0.1, 12), (0.25, 4), (0.45, 2))
+LONGER = ((0.08, 12), (0.2, 4), (0.35, 2))
 """Until that share of the steps with questions, logs are so many times shorter than at the end."""
 
 LONG_DRIVE_LOGS = 5

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 
 from mm_edge.bench.harness import Result
 from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording

@@ -89,9 +89,8 @@ def export(weights: Path, backend: str, precision: str, cache: Path, tell: Tell 
         network, _ = load(weights)
         for graph in graphs(network).values():
             tell(f"{backend} {precision}: {graph.name}")
-            written = whole / f"{graph.name}.onnx"
-            if precision == "int8" and written.is_file():
-                shutil.copy(written, part)
+            if precision == "int8" and _intact(whole / f"{graph.name}.onnx"):
+                shutil.copy(whole / f"{graph.name}.onnx", part)
             else:
                 write_onnx(graph, part / f"{graph.name}.onnx")
             if backend == "tensorrt":
@@ -129,6 +128,19 @@ def write_onnx(graph: Graph, path: Path) -> None:
         )
     assert program is not None
     program.save(path)
+
+
+def _intact(path: Path) -> bool:
+    """Whether a graph is there and can be read; not without the packages of the extra `export`."""
+    try:
+        import onnx
+    except ImportError:
+        return False
+    try:
+        onnx.checker.check_model(path)
+    except onnx.checker.ValidationError:
+        return False
+    return True
 
 
 def quantize(path: Path) -> None:

@@ -42,8 +42,6 @@ SHORT_LOGS = 0.2
 """Share of the drives whose log is of any length up to the longest."""
 FRAGMENTS = 0.2
 """Share of the refused ones that are cut short or make no sense."""
-STEPS_OF = 8
-"""Requests are filled up to a multiple of this, so that there are few shapes."""
 CARELESS, LEFT_OUT = 0.4, 0.12
 """Share of the crowd's requests in which words are left out, and the share of their words that are."""
 FOLLOWING = 0.2
@@ -73,14 +71,15 @@ class BatchShape:
 class Seen:
     """The moments of drives, N in a row. facts: name -> [N], IGNORE where the sensor is lost; gap: [N] log metres, NaN
     without a lead; recalled: [N] how many summaries before it are remembered; motion: [N] what the lead vehicle does,
-    IGNORE where that cannot be known; actions: [N, STEPS, 2], NaN where the speed is unknown; stated: [N, PRESENT,
-    STATED] what there is to find; unasked: [N] the topic of a turn without a request."""
+    IGNORE where that cannot be known; speed: [N] m/s, and actions: [N, STEPS, 2], NaN where it is unknown; stated: [N,
+    PRESENT, STATED] what there is to find; unasked: [N] the topic of a turn without a request."""
 
     senses: Features | Sight
     facts: dict[str, Tensor]
     gap: Tensor
     recalled: Tensor
     motion: Tensor
+    speed: Tensor
     actions: Tensor
     stated: Tensor
     unasked: Tensor
@@ -153,6 +152,7 @@ def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> S
     targets = [_facts(drive, t_s) for t_s in times_s]
     known = [past if rng.random() < 0.75 else int(rng.integers(past + 1)) for past in range(moments)]
     paths = torch.from_numpy(np.stack([drive.path(t_s) for t_s in times_s]))
+    speed = torch.tensor([o.state.speed_mps for o in observations])
     stated = [[stated_by(answer(drive, t_s, family)) for family in PRESENT] for t_s in times_s]
     return Seen(
         senses=features(observations),
@@ -160,7 +160,8 @@ def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> S
         gap=torch.tensor([_gap(drive, t_s) for t_s in times_s], dtype=torch.float32),
         recalled=torch.tensor([min(past, history_slots) for past in known]),
         motion=torch.tensor([_motion(drive, t_s, past) for t_s, past in zip(times_s, known, strict=True)]),
-        actions=actions(paths, torch.tensor([o.state.speed_mps for o in observations])),
+        speed=speed,
+        actions=actions(paths, speed),
         stated=torch.stack([_rows(tokenizer.claims(each, STATED) for each in row) for row in stated]),
         unasked=_rows(tokenizer.claims(f"<{topic_unasked(drive, t_s)}>", 1) for t_s in times_s)[:, 0],
     )
@@ -176,7 +177,7 @@ def _moved(seen: Seen, rng: np.random.Generator) -> Seen:
 
 def _joined(parts: Sequence[Seen]) -> Seen:
     """Several drives, one after the other."""
-    names = ("gap", "recalled", "motion", "actions", "stated", "unasked")
+    names = ("gap", "recalled", "motion", "speed", "actions", "stated", "unasked")
     kind = type(parts[0].senses)
     return Seen(
         senses=kind(*map(torch.cat, zip(*(vars(part.senses).values() for part in parts), strict=True))),
@@ -308,11 +309,14 @@ def _requests(
         made.sort(key=lambda each: len(each[1]))
         parts[0].extend(made[: count // 2])
         parts[1].extend(made[count // 2 :])
-    return tuple(_stacked(part) for part in parts if part)
+    limit = config.request_length
+    return tuple(_stacked(part, 2 * limit // 3, limit) for part in parts if part)
 
 
-def _stacked(made: list[tuple[int, list[int], list[int]]]) -> Requests:
-    longest = -(-max([1, *(len(ids) for _, ids, _ in made)]) // STEPS_OF) * STEPS_OF
+def _stacked(made: list[tuple[int, list[int], list[int]]], short: int, limit: int) -> Requests:
+    """All filled up to one of two lengths, so that there are few shapes."""
+    longest = max(len(ids) for _, ids, _ in made)
+    longest = short if longest <= short else limit
     return Requests(
         of=torch.tensor([of for of, *_ in made]),
         ids=_rows(ids + [EOS] * (longest - len(ids)) for _, ids, _ in made),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ class _Recorded:
     def __init__(self, loss: Callable[[Any], Tensor], given: Any) -> None:
         self._inputs = [*tensors(given)]
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.graph(self._graph, pool=_pool()):
             self._parts = _added(loss, given)
 
     def replay(self, now: list[Tensor]) -> Tensor:
@@ -53,6 +54,12 @@ class _Recorded:
             torch._foreach_copy_(self._inputs, now)
         self._graph.replay()
         return self._parts.clone()
+
+
+@lru_cache(maxsize=1)
+def _pool() -> Any:
+    """The memory that all graphs share: none of them runs beside another."""
+    return torch.cuda.graph_pool_handle()
 
 
 def _added(loss: Callable[[Any], Tensor], given: Any) -> Tensor:

@@ -25,7 +25,6 @@ from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.policy import EULER_STEPS, QUERIES, SCALE, STEPS, actions, path, sample
 from mm_edge.training.batches import SPACING_S
-from mm_edge.training.losses import MEAN_WEIGHT
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import CLIP_NORM, progress_factor
@@ -63,6 +62,9 @@ class Moments:
 
     def __getitem__(self, rows: Tensor) -> Moments:
         return Moments(*(tensor[rows] for tensor in vars(self).values()))
+
+
+MEAN_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,8 @@ class Head(Actor):
         self.told_policy = Told(like.state.shape[1], SMALL.d) if variant.state in ("policy", "both") else None
 
     def loss(self, of: Moments, generator: torch.Generator) -> Tensor:
-        """As `mm_edge.training.losses.action_loss`; regression is its end where there is nothing but the mean of the
+        """As `mm_edge.training.losses.action_loss`, with the paper's loss over low frequencies (section 4.3), of which
+        eight steps leave the mean; regression is its end where there is nothing but the mean of the
         noise: one step from there is the answer."""
         clean = of.actions
         sigma, noise = torch.ones(len(clean)), torch.zeros_like(clean)

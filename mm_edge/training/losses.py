@@ -15,7 +15,7 @@ from torch import Tensor
 from mm_edge.model.encoders import Encoded
 from mm_edge.model.features import Features
 from mm_edge.model.network import HIDDEN, WINDOW, Network, Past
-from mm_edge.model.policy import Policy
+from mm_edge.model.policy import SCALE, SPACING_S, Policy
 from mm_edge.model.tokenizer import EOS, MASK
 from mm_edge.training.batches import IGNORE, Batch, Finds, Recall, Requests, Seen, Wording
 
@@ -26,10 +26,13 @@ DOUBTFUL, DOUBT = 0.3, 0.4
 FILLING = 0.1
 """Weight of the tokens after the end of a sentence, or of what it states."""
 WEIGHTS = {
-    "facts": 1.0, "gap": 1.0, "course": 1.0, "motion": 1.0, "action": 1.0,
+    "facts": 1.0, "gap": 1.0, "course": 0.3, "motion": 1.0, "action": 1.0,
     "asked": 1.0, "found": 1.0, "recalled": 1.0, "worded": 0.5,
 }  # fmt: skip
-MEAN_WEIGHT = 0.5
+FAR_WEIGHT = 0.3
+"""Of how many metres off the actions lead, beside the flow's own loss."""
+SLOWEST_MPS = 3.0
+"""A curvature counts at least as at this speed."""
 Parts = dict[str, Tensor]
 """Some of WEIGHTS."""
 
@@ -47,7 +50,8 @@ def wording_losses(network: Network, wording: Wording, generator: torch.Generato
 
 
 def drive_losses(network: Network, batch: Batch, generator: torch.Generator | None) -> Parts:
-    """A batch in which nothing is asked trains what looks, one of sights only what asks."""
+    """A batch in which nothing is asked trains what looks or, of sights, the path alone; one of sights in which
+    something is asked trains all but what looks."""
     seen = batch.seen
     encoded = network.encoder(seen.senses)
     history, hidden = remembered(network, encoded, seen)
@@ -57,15 +61,19 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
         parts = {
             "facts": torch.stack([_class_loss(encoded.facts[name], t) for name, t in seen.facts.items()]).sum(),
             "gap": _near(encoded.gap / 0.3, seen.gap / 0.3),
-            "course": _near(encoded.course, seen.actions),
             "motion": _class_loss(motion, seen.motion),
         }
+    parts["course"] = course_loss(encoded.course, seen.actions, seen.speed)
+    if batch.finds is None and isinstance(seen.senses, Features):
+        return parts
+    start = torch.full((1,), float(batch.log_bias.shape[1]))
+    with torch.set_grad_enabled(batch.finds is not None):
+        scene = network.scene(history, encoded.summary, encoded.tokens)
+        cache, states, bias = network.look(scene, start, _bias(hidden))
+    guess = encoded.course.detach()
+    parts["action"] = action_loss(network.policy, seen.actions, seen.speed, guess, states, bias, generator)
     if batch.finds is None:
         return parts
-    scene = network.scene(history, encoded.summary, encoded.tokens)
-    start = torch.full((1,), float(batch.log_bias.shape[1]))
-    cache, states, bias = network.look(scene, start, _bias(hidden))
-    parts["action"] = action_loss(network.policy, seen.actions, encoded.course.detach(), states, bias, generator)
     log = Past(network.read(network.text(batch.log), torch.zeros(1), bias=batch.log_bias), batch.log_bias)
     now = Past(cache, _bias(hidden))
     parts["asked"] = torch.stack([_asked_loss(network, requests, start, now) for requests in batch.requests]).mean()
@@ -74,11 +82,17 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
 
 
 def action_loss(
-    policy: Policy, target: Tensor, guess: Tensor, states: Tensor, bias: Tensor, generator: torch.Generator | None
+    policy: Policy,
+    target: Tensor,
+    speed: Tensor,
+    guess: Tensor,
+    states: Tensor,
+    bias: Tensor,
+    generator: torch.Generator | None,
 ) -> Tensor:
-    """Flow matching, and the squared error of the chunk's mean: with eight steps that is all that is left of VLANeXt's
-    loss over low frequencies (Wu et al. 2026, section 4.3). target and guess: [N, STEPS, 2], NaN where the target is
-    unknown."""
+    """Flow matching, and where the denoised actions lead. That stands for VLANeXt's loss over low frequencies (Wu et
+    al. 2026, section 4.3): a sum of actions is a place. target: [N, STEPS, 2], NaN where unknown; speed: [N] in m/s;
+    guess: [N, STEPS, 2]."""
     known = ~target.flatten(1).isnan().any(1)
     clean = torch.where(known[:, None, None], target, 0.0)
     sigma = torch.rand(len(clean), generator=generator)
@@ -86,8 +100,23 @@ def action_loss(
     noisy = torch.lerp(clean, noise, sigma[:, None, None])
     velocity = policy(noisy, sigma, guess, states, bias).float()
     off = noisy - sigma[:, None, None] * velocity - clean
-    each = (velocity - (noise - clean)).square().mean((1, 2)) + MEAN_WEIGHT * off.mean(1).square().mean(1)
-    return (each * known).sum() / known.sum().clamp(min=1)
+    each = (velocity - (noise - clean)).square().mean((1, 2)) + FAR_WEIGHT * far_off(off, speed)
+    return _mean_of(each, known)
+
+
+def course_loss(course: Tensor, target: Tensor, speed: Tensor) -> Tensor:
+    """Of a first guess [N, STEPS, 2]; target and speed: as in `action_loss`."""
+    known = ~target.flatten(1).isnan().any(1)
+    return _mean_of(far_off(course - torch.where(known[:, None, None], target, 0.0), speed), known)
+
+
+def far_off(off: Tensor, speed: Tensor) -> Tensor:
+    """How many metres off the path is, on average [N], when every action is by `off` [N, STEPS, 2]; to first order, at
+    a speed [N] in m/s that hardly changes."""
+    sideways = speed.nan_to_num().clamp(min=SLOWEST_MPS).square()
+    acceleration = torch.stack([off[..., 0] * SCALE[0], off[..., 1] * SCALE[1] * sideways[:, None]], -1)
+    moved = (acceleration.cumsum(1) * SPACING_S).cumsum(1) * SPACING_S
+    return (moved.square().sum(-1) + 1e-6).sqrt().mean(1)
 
 
 def _asked_loss(network: Network, requests: Requests, start: Tensor, scene: Past) -> Tensor:
@@ -154,6 +183,11 @@ def _class_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Mean over the targets that are not IGNORE; zero when there is none."""
     there = (target != IGNORE).sum().clamp(min=1)
     return F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum") / there
+
+
+def _mean_of(each: Tensor, known: Tensor) -> Tensor:
+    """Mean over the rows [N] that are known; zero when there is none."""
+    return (each * known).sum() / known.sum().clamp(min=1)
 
 
 def _near(predicted: Tensor, target: Tensor) -> Tensor:

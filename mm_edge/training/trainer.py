@@ -50,10 +50,10 @@ EYES = tuple(
     f"{part}."
     for part in (
         *(f"encoder.{name}" for name in ("camera", "narrow", "flat", "state", "sound", "sound_out", "heads", "gap")),
-        *("encoder.course", "encoder.summary.0", "motion.hidden", "motion.head"),
+        *("encoder.summary.0", "motion.hidden", "motion.head"),
     )
 )
-"""What looks, and is of the same size in every rung."""
+"""What looks, and is of the same size in every rung; beside it the first guess of the path, which always learns."""
 FASTER = 10
 """How much faster a head's sharpness and recency are learnt: single numbers, that have far to go."""
 OFTEN = 5
@@ -251,7 +251,7 @@ def take_eyes(network: Network, path: Path) -> None:
         raise UserError(f"cannot take over the eyes of {path}: {error}") from error
     theirs = other.state_dict()
     for name, tensor in network.state_dict().items():
-        if name.startswith(EYES):
+        if name.startswith((*EYES, "encoder.course.")):
             if theirs[name].shape != tensor.shape:
                 raise UserError(f"cannot take over the eyes of {path}: {name} is of another size")
             tensor.copy_(theirs[name])

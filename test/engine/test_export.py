@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -254,3 +255,24 @@ def test_an_engine_that_throws_is_refused_and_the_next_one_runs(
     engine = choose(weights, 1, "auto", "fp32", cache)
     assert engine.name == "torch/fp32"
     assert engine.refused == ("onnxruntime: out of memory",)
+
+
+def test_int8_is_made_from_the_fp32_graphs_that_are_there(
+    weights: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = find(weights, "onnxruntime", "fp32", cache)
+    shutil.copytree(whole, tmp_path / whole.name)
+    monkeypatch.setattr("mm_edge.engine.export.write_onnx", lambda *_: pytest.fail("it was exported again"))
+    folder = export(weights, "onnxruntime", "int8", tmp_path)
+    assert folder != whole
+    for graph in whole.glob("*.onnx"):
+        assert (folder / graph.name).read_bytes() != graph.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["", "not a graph"])
+def test_a_damaged_graph_is_written_anew(weights: Path, cache: Path, tmp_path: Path, damage: str) -> None:
+    whole = find(weights, "onnxruntime", "fp32", cache)
+    shutil.copytree(whole, tmp_path / whole.name)
+    (tmp_path / whole.name / "decode.onnx").write_text(damage)
+    folder = export(weights, "onnxruntime", "int8", tmp_path)
+    assert (folder / "decode.onnx").stat().st_size > 10_000

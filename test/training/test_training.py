@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
-from math import isnan
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
 
+from mm_edge.errors import UserError
+from mm_edge.model.checkpoint import save
 from mm_edge.model.encoders import SEEN_FACTS
 from mm_edge.model.features import Features
 from mm_edge.model.network import WINDOW, Network, NetworkConfig
 from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.training.batches import IGNORE, PRESENT, Batch, BatchShape, batch, look, recall, wording
-from mm_edge.training.losses import filling, losses, mask_some, remembered
+from mm_edge.training.gradients import Gradients, moved, tensors
+from mm_edge.training.losses import drive_losses, filling, mask_some, recall_losses, remembered
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
-from mm_edge.training.trainer import Trainer, keep_eyes, new_tokenizer, progress_factor
+from mm_edge.training.trainer import Trainer, keep_eyes, new_tokenizer, progress_factor, take_eyes
 from mm_edge.world.grammar import TOPICS
 
 SHAPE = BatchShape(moments=5, requests=4, finds=2, log=64)
@@ -42,6 +45,10 @@ def make(seeds: list[int], visit: int, shape: BatchShape, config: NetworkConfig,
 @pytest.fixture(scope="module")
 def data(tokenizer: Tokenizer, config: NetworkConfig) -> Batch:
     return make([17, 4], 3, SHAPE, config, tokenizer)
+
+
+def total(parts: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.stack([*parts.values()]).sum()
 
 
 def test_a_batch_follows_from_its_seeds(data: Batch, tokenizer: Tokenizer, config: NetworkConfig) -> None:
@@ -106,7 +113,7 @@ def test_nothing_of_another_drive_is_remembered(data: Batch, config: NetworkConf
 
 def test_logs_alone_teach_the_trunk_alone(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     network = Network(config)
-    losses(network, None, recall(5, 128, 64, tokenizer), None, torch.Generator()).total.backward()
+    recall_losses(network, recall(5, 128, 64, tokenizer))["recalled"].backward()
     assert network.before.weight.grad is not None
     assert all(parameter.grad is None for parameter in network.encoder.parameters())
 
@@ -133,17 +140,17 @@ def test_a_batch_that_knows_nothing_gives_no_nan(data: Batch, config: NetworkCon
         actions=torch.full_like(data.seen.actions, torch.nan),
     )
     blind = replace(data, seen=unseen)
-    found = losses(Network(config), blind, None, None, torch.Generator())
-    found.total.backward()
-    assert torch.isfinite(found.total)
+    found = total(drive_losses(Network(config), blind, torch.Generator()))
+    found.backward()
+    assert torch.isfinite(found)
 
 
 def test_where_nothing_is_asked_only_what_looks_learns(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     network = Network(config)
     blank = make([3], 0, replace(SHAPE, log=0), config, tokenizer)
-    found = losses(network, blank, None, None, torch.Generator())
-    found.total.backward()
-    assert isnan(found.parts["found"])
+    found = drive_losses(network, blank, torch.Generator())
+    total(found).backward()
+    assert "found" not in found
     assert network.before.weight.grad is None
     assert network.encoder.heads["light"].weight.grad is not None  # type: ignore[union-attr]
 
@@ -171,9 +178,9 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path) -> None
     first = Trainer(cut, 0)
     first.recipe = cut.model_copy(update={"steps": 2})
     first.network.train()
-    for step in range(2):
-        first._update(step)
-        first.step = step + 1
+    for given in islice(first._given(), 2):
+        first.update(*given)
+        first.step += 1
     first._save()
     second = Trainer(cut, 0)
     assert second.step == 2
@@ -203,6 +210,56 @@ def test_all_drives_of_the_pool_come_before_one_comes_again() -> None:
     assert sorted(first) == [*range(100, 112)]
 
 
+def test_every_worker_has_drives_of_its_own() -> None:
+    made = Recipe(pool=12, drives=2, processes=1, workers=3)
+    of_worker = [{seed for step in range(worker, 12, 3) for seed in made.seeds(step, 0)} for worker in range(3)]
+    assert [len(seeds) for seeds in of_worker] == [4, 4, 4]
+    assert set.union(*of_worker) == {*range(12)}
+
+
+def test_one_process_trains_on_a_gpu() -> None:
+    with pytest.raises(ValueError, match="one process"):
+        Recipe(device="cuda", processes=2)
+
+
+def test_batches_of_workers_are_those_of_the_process_itself(tmp_path: Path) -> None:
+    alone, helped = (Trainer(recipe(tmp_path, steps=2, look_steps=0, workers=workers), 0) for workers in (0, 1))
+    for own, made in zip(alone._given(), helped._given(), strict=True):
+        assert all(torch.equal(*pair) for pair in zip(tensors(own), tensors(moved(made, "cpu")), strict=True))
+
+
+def test_eyes_of_another_rung_see_the_same(data: Batch, config: NetworkConfig, tmp_path: Path) -> None:
+    words = Tokenizer(["a", "@0"])
+    first, wider = (Network(replace(config, vocabulary=len(words), marks=1, d=d)) for d in (32, 48))
+    save(tmp_path / "w.safetensors", first.state_dict(), first.config, words)
+    take_eyes(wider, tmp_path / "w.safetensors")
+    seen = [network.eval().encoder(data.seen.senses).course for network in (first, wider)]
+    assert torch.allclose(*seen, atol=0.05)  # matrices are kept in half precision
+    with pytest.raises(UserError, match="another size"):
+        take_eyes(Network(replace(wider.config, conv=8)), tmp_path / "w.safetensors")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_recorded_gradients_are_the_same(data: Batch, config: NetworkConfig) -> None:
+    def quiet(parts: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: part for name, part in parts.items() if name != "action"}  # that one draws random numbers
+
+    with torch.device("cuda"):
+        network = Network(config)
+        for parameter in network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        add = Gradients(
+            lambda given: total({k: v for k, v in drive_losses(network, given, None).items() if k != "action"})
+        )
+        found = []
+        for _ in range(3):  # as it is, recorded, and replayed once more
+            network.zero_grad(set_to_none=False)
+            add(moved(data, "cuda"))
+            found.append(network.before.weight.grad.clone())
+    assert torch.allclose(found[0], found[1], atol=1e-5)
+    assert torch.allclose(found[0], found[2], atol=1e-5)
+
+
 def test_all_that_there_is_to_say_is_worded(tokenizer: Tokenizer, config: NetworkConfig) -> None:
     made = wording(5, 400, config, tokenizer)
     topics = {tokenizer.topic(ids) for ids in made.claims.tolist()}
@@ -212,7 +269,7 @@ def test_all_that_there_is_to_say_is_worded(tokenizer: Tokenizer, config: Networ
 
 def test_logs_grow_unless_they_are_long_from_the_beginning() -> None:
     growing, long = Recipe(steps=120, look_steps=0), Recipe(steps=120, look_steps=0, log_grows=False)
-    assert [growing.log_length(step) for step in (0, 117)] == [64, 576]
+    assert [growing.log_length(step) for step in (0, 18, 117)] == [64, 144, 576]
     assert [long.log_length(step) for step in (0, 1, 2)] == [576, 864, 1152]
     assert [long.drive_log_length(step) for step in (5, 6)] == [1152, 192]
 
@@ -221,7 +278,7 @@ def test_eyes_that_are_kept_do_not_change(data: Batch, config: NetworkConfig) ->
     network = Network(config).train()
     keep_eyes(network)
     before = {name: tensor.clone() for name, tensor in network.encoder.camera.state_dict().items()}
-    losses(network, data, None, None, torch.Generator()).total.backward()
+    total(drive_losses(network, data, torch.Generator())).backward()
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.encoder.camera.state_dict().items())
     assert all(parameter.grad is None for parameter in network.encoder.camera.parameters())
     assert network.encoder.image_tokens.weight.grad is not None

@@ -51,7 +51,7 @@ class Size:
 PARTS = 2
 """Processes that measure at the same time."""
 Answers = list[Pair]
-FULL, QUICK = Size(160, 80, 160, 1000), Size(30, 15, 30, 30)
+FULL, QUICK = Size(100, 80, 300, 1000), Size(15, 8, 24, 16)
 
 
 @dataclass(frozen=True)

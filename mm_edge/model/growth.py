@@ -17,7 +17,8 @@ from mm_edge.model.network import WINDOW, Network, NetworkConfig
 
 _LAYER = re.compile(r"((?:policy\.)?blocks)\.(\d+)\.(.*)")
 _SCALED = re.compile(
-    r"codes|answer_styles\.weight|scene_place|answer_place|asking|finding|claim_place|queries|standing\.weight|motion\.values"
+    r"codes|answer_styles\.weight|standing\.weight|scene_place|answer_place|asking|finding|claim_place|queries"
+    r"|motion\.values"
     r"|encoder\.(values\..*|no_\w+|image_place|image_tokens\..*|state_tokens\..*|sound_token\..*|summary\.2\..*)"
     r"|blocks\.\d+\.(out|down)\..*"
 )

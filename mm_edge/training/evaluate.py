@@ -27,8 +27,10 @@ from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 
 DURATION_S = 14.0
 PASSES = 4
-MOMENTS, TURNS = 2, 3
+MOMENTS, TURNS = 2, 6
 """Of a drive, and questions at each of them."""
+TOGETHER = STYLES
+"""Requests in people's own words that are asked on one drive, each answered in another style."""
 ROUTED_WORDS = 256
 """Words of the log whose names a request in people's own words may hold."""
 
@@ -77,15 +79,16 @@ def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterat
 
 
 def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
-    """The topics of the answers to requests in people's own words, each asked on a drive of its own. The log is not
-    read: what a request asks is understood without it."""
+    """The topics of the answers to requests in people's own words, TOGETHER of them on a drive. The log is not read:
+    what a request asks is understood without it."""
     topics = []
-    for seed, text in enumerate(requests, first_seed):
+    for first in range(0, len(requests), TOGETHER):
+        seed, texts = first_seed + first // TOGETHER, requests[first : first + TOGETHER]
         journey = Journey(seed, ROUTED_WORDS)
         percept = engine.encode(Drive(seed, DURATION_S).observation(DURATION_S / 2))
-        request = journey.names.marked(text)
-        cache = engine.prefill(None, percept, request, 1 + seed % STYLES)
-        topics.append([*drafts(engine, cache, 1, engine.tokenizer.unasked)][-1].topic)
+        for style, text in enumerate(texts, 1):
+            context = engine.prefill(None, percept, journey.names.marked(text), style)
+            topics.append([*drafts(engine, context, 1, engine.tokenizer.unasked)][-1].topic)
     return topics
 
 

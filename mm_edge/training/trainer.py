@@ -130,7 +130,7 @@ class Trainer:
         self.masks = None if recipe.device == "cuda" else torch.Generator()
         self.step = 0
         if recipe.device == "cuda":
-            for parameter in self.network.parameters():
+            for parameter in (each for each in self.network.parameters() if each.requires_grad):
                 parameter.grad = torch.zeros_like(parameter)
         self.of_drives = Gradients(lambda given: self._weighed(drive_losses(self.network, given, self.masks)))
         self.of_logs = Gradients(lambda given: self._weighed(recall_losses(self.network, given)))

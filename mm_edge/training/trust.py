@@ -18,7 +18,7 @@ from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.novelty import Novelty
 from mm_edge.world.drive import Drive
 
-CALIBRATION_DRIVES, LOGS = 160, 60
+CALIBRATION_DRIVES, LOGS = 120, 60
 """Drives with questions about the present, and logs with questions about the past."""
 LOG_WORDS = 512
 NOVELTY_DRIVES = 900

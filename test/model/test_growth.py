@@ -67,7 +67,7 @@ def test_a_grown_network_answers_as_before(small: Network, monkeypatch: pytest.M
     monkeypatch.setattr(torch.nn.functional, "layer_norm", without_mean)
     before, after = outputs(small), outputs(grown(small, LARGE).eval().requires_grad_(False))
     for name, expected in before.items():
-        assert (after[name] - expected).abs().max() < 0.001 * expected.abs().max(), name
+        assert (after[name] - expected).abs().max() < 0.002 * expected.abs().max(), name
 
 
 def test_all_of_a_grown_network_can_learn(small: Network) -> None:

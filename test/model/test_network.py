@@ -12,7 +12,19 @@ from torch import Tensor, nn
 from mm_edge.model.checkpoint import CheckpointError, load, save
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import MEL_BANDS, MEL_FRAMES, STATE_SIZE, features
-from mm_edge.model.network import ASKED, CLAIMS, HIDDEN, KV, STATED, WINDOW, Network, NetworkConfig, Past, spread
+from mm_edge.model.network import (
+    ASKED,
+    CLAIMS,
+    HIDDEN,
+    KV,
+    STATED,
+    WINDOW,
+    Network,
+    NetworkConfig,
+    Past,
+    _waves,
+    spread,
+)
 from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.schema import BY_CAMERA
 from mm_edge.model.tokenizer import MASK, Tokenizer
@@ -118,12 +130,13 @@ def test_prefill_and_answer_equal_one_full_pass(network: Network) -> None:
 def test_finding_equals_one_full_pass(network: Network) -> None:
     words = network.text(log())
     n = words.shape[1]
+    known = words + network.standing(_waves(torch.arange(n)))
     queries = network.finding + network.word(torch.tensor([41])) + network.topic(network.word(torch.tensor([7])))
     mask = torch.full((n + STATED, n + STATED), HIDDEN).triu(1)
     mask[n:] = 0.0
     places = torch.cat([torch.arange(n), n + SMALL.turn_length + torch.arange(STATED)])
     ages = torch.cat([torch.arange(n), torch.full((STATED,), n)])
-    states, _ = network._run(torch.cat([words, queries[None]], 1), places, ages, [], mask)
+    states, _ = network._run(torch.cat([known, queries[None]], 1), places, ages, [], mask)
     cached = found(network, past(network.read(words, ZERO)), start=torch.tensor([float(n)]))
     assert torch.allclose(cached, network.say(states[-1][:, n:]), atol=1e-5)
 
@@ -183,7 +196,8 @@ def test_the_context_does_not_see_what_follows(network: Network) -> None:
         assert torch.equal(k[:, :, :-1], other[:, :, :-1])
 
 
-def test_only_distances_count_not_places(network: Network) -> None:
+def test_only_distances_count_beside_where_a_word_is_told_to_stand(network: Network) -> None:
+    network.standing.weight.zero_()
     early = found(network, past(network.read(network.text(log()), ZERO)), start=ZERO + 20)
     late = found(network, past(network.read(network.text(log()), ZERO + 100)), start=ZERO + 120)
     assert torch.allclose(early, late, atol=1e-4)

@@ -15,10 +15,11 @@ from mm_edge.model.checkpoint import save
 from mm_edge.model.encoders import SEEN_FACTS
 from mm_edge.model.features import Features
 from mm_edge.model.network import WINDOW, Network, NetworkConfig
+from mm_edge.model.policy import path
 from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.training.batches import IGNORE, PRESENT, Batch, BatchShape, batch, look, recall, wording
 from mm_edge.training.gradients import Gradients, moved, tensors
-from mm_edge.training.losses import drive_losses, filling, mask_some, recall_losses, remembered
+from mm_edge.training.losses import drive_losses, far_off, filling, mask_some, recall_losses, remembered
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
 from mm_edge.training.trainer import Trainer, keep_eyes, new_tokenizer, progress_factor, take_eyes
@@ -155,6 +156,25 @@ def test_where_nothing_is_asked_only_what_looks_learns(tokenizer: Tokenizer, con
     assert network.encoder.heads["light"].weight.grad is not None  # type: ignore[union-attr]
 
 
+def test_of_sights_in_which_nothing_is_asked_the_path_alone_learns(tokenizer: Tokenizer, config: NetworkConfig) -> None:
+    network = Network(config).train()
+    keep_eyes(network)
+    blank = make([3], 0, replace(SHAPE, log=0), config, tokenizer)
+    assert isinstance(blank.seen.senses, Features)
+    sights = replace(blank, seen=replace(blank.seen, senses=network.encoder.sense(blank.seen.senses)))
+    total(drive_losses(network, sights, torch.Generator())).backward()
+    learns = [name for name, parameter in network.named_parameters() if parameter.grad is not None]
+    assert {name.split(".")[0] for name in learns} == {"encoder", "policy"}
+    assert all(name.startswith(("policy.", "encoder.course.")) for name in learns)
+
+
+def test_metres_off_are_those_of_the_path() -> None:
+    off, speed = torch.zeros(2, 8, 2), torch.tensor([12.0, 20.0])
+    off[0, :, 0], off[1, 2, 1] = 0.2, 0.5
+    apart = (path(off, speed) - path(torch.zeros(2, 8, 2), speed)).norm(dim=-1).mean(1)
+    assert torch.allclose(far_off(off, speed), apart, rtol=0.05)
+
+
 def recipe(out: Path, **fields: int) -> Recipe:
     small = {
         "drives": 1,
@@ -225,7 +245,8 @@ def test_one_process_trains_on_a_gpu() -> None:
 def test_batches_of_workers_are_those_of_the_process_itself(tmp_path: Path) -> None:
     alone, helped = (Trainer(recipe(tmp_path, steps=2, look_steps=0, workers=workers), 0) for workers in (0, 1))
     for own, made in zip(alone._given(), helped._given(), strict=True):
-        assert all(torch.equal(*pair) for pair in zip(tensors(own), tensors(moved(made, "cpu")), strict=True))
+        for one, other in zip(tensors(own), tensors(moved(made, "cpu")), strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
 
 
 def test_eyes_of_another_rung_see_the_same(data: Batch, config: NetworkConfig, tmp_path: Path) -> None:

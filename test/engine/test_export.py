@@ -159,7 +159,7 @@ def graphs_of(weights: Path) -> Network:
 
 def test_facts_are_cut_where_they_were_joined(weights: Path) -> None:
     network, inputs = graphs_of(weights), features([Observation(0)])
-    *_, joined = graphs(network)["encode"].module(*vars(inputs).values())
+    *_, joined, _ = graphs(network)["encode"].module(*vars(inputs).values())
     facts = network.encoder(inputs).facts
     assert all(torch.equal(part, facts[name][0]) for name, part in split_facts(joined[0]).items())
 

@@ -43,7 +43,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
 """The kinds of events and their arguments. A kind is one word, and one token."""
 LANDMARKS = ("tunnel", "bridge", "toll", "border")
 """What is passed and has no name."""
-MARKS = frozenset({*(f"@{k}" for k in range(NAMES)), *(f"={n}" for n in range(NUMBERS))})
+_NUMBERS = tuple(f"={n}" for n in range(NUMBERS))
+MARKS = frozenset({*(f"@{k}" for k in range(NAMES)), *_NUMBERS})
 SOMEONE = "someone"
 """What a mark that stands for no name is filled with."""
 _FILLED = re.compile(r"@(\d+)|=(\d+)(?: =(\d+))?")
@@ -96,14 +97,17 @@ class Names:
     def marked(self, text: str) -> str:
         """A request with every registered name, as whole words and longest first, replaced by its mark. "@" and "="
         are removed, so that nobody can type a mark."""
+        typed = _typed(text)
         if not self._known:
-            return _typed(text)
+            return typed
+        if typed.casefold() in self._known:
+            return self._known[typed.casefold()][0]
         if self._search is None:
             longest = sorted(self._known.values(), key=lambda known: -len(known[1]))
             either = "|".join(f"({re.escape(name)})" for _, name in longest)
             self._search = re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE), [mark for mark, _ in longest]
         pattern, marks = self._search
-        return pattern.sub(lambda match: marks[(match.lastindex or 1) - 1], _typed(text))
+        return pattern.sub(lambda match: marks[(match.lastindex or 1) - 1], typed)
 
     def filled(self, text: str) -> str:
         """An answer with names and numbers for its marks; two numbers side by side are a time of day."""
@@ -124,9 +128,9 @@ def line(event: Event, names: Names) -> list[str]:
     What is asked for stands behind what it is asked by: a trunk that reads forward then knows at once what it is for.
     """
     hour, minute = divmod(int(event.time_s // 60) % (24 * 60), 60)
-    name = [names.mark(event.name)] if event.name else []
-    numbers = [f"={min(max(number, 0), NUMBERS - 1)}" for number in event.numbers]
-    return [event.kind, *name, *numbers, f"={hour}", f"={minute}"]
+    name = (names.mark(event.name),) if event.name else ()
+    numbers = [_NUMBERS[min(max(number, 0), NUMBERS - 1)] for number in event.numbers]
+    return [event.kind, *name, *numbers, _NUMBERS[hour], _NUMBERS[minute]]
 
 
 def _typed(text: str) -> str:

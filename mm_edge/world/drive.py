@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_edge.model.observation import Observation, VehicleState
+from mm_edge.world.course import Course, bends
 from mm_edge.world.photographs import photograph
 from mm_edge.world.render import AHEAD_M, Scene, render
 from mm_edge.world.sound import sound
@@ -33,18 +34,6 @@ GAP_M = (7.5, 60.0)
 MOTION_LAG_S = 0.5
 """What the lead vehicle does counts from this long after it began: a change is seen only after a moment."""
 PATH_STEPS, PATH_SPACING_S = 8, 0.5
-COURSE_STEP_M = 1.0
-BENDS = {
-    "city street": (75.0, (10, 60), (15, 60)),
-    "country road": (110.0, (20, 130), (30, 120)),
-    "highway": (500.0, (60, 350), (100, 350)),
-}
-"""Radius of the tightest bend, lengths of straight pieces and of bends, in metres. In a city a lead vehicle that is
-GAP_M[1] ahead is just in the picture in a bend of 75 m."""
-RAMP_M = (10, 30)
-"""Over this length a straight piece becomes a bend: a clothoid."""
-SIDEWAYS_MPS2 = 3.0
-"""The drive's highest speed in its tightest bend gives at most this lateral acceleration."""
 WHEELBASE_M = 2.8
 YAW_RATE_NOISE_RPS, STEERING_NOISE_RAD = 0.003, 0.0015
 HEARD, COURSE, MOVED = 2, 3, 4
@@ -63,28 +52,6 @@ class Interval:
     def share(self, t_s: float) -> float:
         """How much of it has passed, 0 to 1."""
         return (t_s - self.start_s) / (self.end_s - self.start_s)
-
-
-class Course:
-    """The course of a road whose `curvature` [N] is in 1/m, positive to the left, on a grid of COURSE_STEP_M."""
-
-    def __init__(self, curvature: NDArray[np.float64]) -> None:
-        self._places_m = np.arange(len(curvature)) * COURSE_STEP_M
-        self._curvature = curvature
-        self._heading = _integral(curvature)
-        self._x_m, self._y_m = _integral(np.cos(self._heading)), _integral(np.sin(self._heading))
-
-    def curvature(self, travelled_m: float) -> float:
-        return float(np.interp(travelled_m, self._places_m, self._curvature))
-
-    def ahead(self, travelled_m: float, ahead_m: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where the road is `ahead_m` [N] metres along it: [N, 2], metres forward and left of `travelled_m`."""
-        places_m = np.append(travelled_m + ahead_m, travelled_m)
-        x_m, y_m = (np.interp(places_m, self._places_m, each) for each in (self._x_m, self._y_m))
-        x_m, y_m = x_m[:-1] - x_m[-1], y_m[:-1] - y_m[-1]
-        heading = np.interp(travelled_m, self._places_m, self._heading)
-        cos, sin = np.cos(heading), np.sin(heading)
-        return np.stack([cos * x_m + sin * y_m, cos * y_m - sin * x_m], axis=1)
 
 
 class Drive:
@@ -117,7 +84,7 @@ class Drive:
         rng = np.random.default_rng([seed, COURSE])
         self._unknown |= {name for name in ("yaw_rate_rps", "steering_angle_rad") if rng.random() < 0.1}
         end_m = self._travelled_m(duration_s + PATH_STEPS * PATH_SPACING_S) + AHEAD_M[-1]
-        self._course = Course(_curvature(rng, self.road, end_m, max(self._speed_kmh) / 3.6))
+        self._course = Course(bends(rng, self.road, end_m, max(self._speed_kmh) / 3.6))
         self._states: dict[float, VehicleState] = {}
         self._truths: dict[float, dict[str, str]] = {}
 
@@ -387,21 +354,3 @@ def _speed(rng: np.random.Generator, duration_s: float, limit_kmh: int, parked: 
         speed[index] = max(0.0, speed[index - 1] + change)
     speed[(speed < STANDING_MPS * 3.6) & (targets == 0)] = 0.0
     return speed
-
-
-def _curvature(rng: np.random.Generator, road: str, end_m: float, fastest_mps: float) -> NDArray[np.float64]:
-    """Straight pieces and bends in turn, up to `end_m`, on the grid of COURSE_STEP_M; a drive may begin inside one."""
-    tightest_m, straight_m, bend_m = BENDS[road]
-    tightest_m = max(tightest_m, fastest_mps**2 / SIDEWAYS_MPS2)
-    places_m, curvature = [-rng.uniform(0, straight_m[1] + bend_m[1])], [0.0]
-    while places_m[-1] < end_m:
-        ramp_m = rng.uniform(*RAMP_M)
-        places_m += list(places_m[-1] + np.cumsum([rng.uniform(*straight_m), ramp_m, rng.uniform(*bend_m), ramp_m]))
-        bend = rng.choice([-1.0, 1.0]) / (tightest_m * np.exp(rng.uniform(0, np.log(5))))
-        curvature += [0.0, bend, bend, 0.0]
-    return np.interp(np.arange(0, end_m + COURSE_STEP_M, COURSE_STEP_M), places_m, curvature)
-
-
-def _integral(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the first value on, by the trapezoid rule on the grid of COURSE_STEP_M."""
-    return np.append(0.0, np.cumsum((values[1:] + values[:-1]) / 2)) * COURSE_STEP_M

@@ -85,6 +85,7 @@ _FROM_TO = {
     "service": (1, 199), "route": (1, 199),
 }  # fmt: skip
 """Where the numbers of an event lie; those of "limit" are whole tens."""
+_COUNTS = {kind: arguments.count("number") for kind, arguments in EVENTS.items()}
 
 
 class Journey:
@@ -141,6 +142,9 @@ class _Cast:
 
         self._people, self._places = some(PEOPLE, 3, 14), some(PLACES, 4, 22)
         self._spots, self._idle = some(SPOTS, 2, 6), some(TASKS, 2, 7)
+        kinds = (kind for kind, arguments in EVENTS.items() if "name" in arguments)
+        others = {"place": self._places, "route": self._places, "park": self._spots, "charge": self._spots}
+        self._named = {kind: others.get(kind, self._people) for kind in kinds}
         self._running: list[str] = []
         self._weather = "clear"
 
@@ -153,17 +157,10 @@ class _Cast:
             return Event(time_s, kind)
         if kind == "limit":
             return Event(time_s, kind, numbers=(10 * int(2 + 12 * one),))
-        named = self._named(kind)
+        named = self._named.get(kind)
         low, high = _FROM_TO.get(kind, (0, 0))
-        numbers = tuple(int(low + (high + 1 - low) * chance) for chance in (one, two)[: EVENTS[kind].count("number")])
+        numbers = tuple([int(low + (high + 1 - low) * chance) for chance in (one, two)[: _COUNTS[kind]]])
         return Event(time_s, kind, named[int(which * len(named))] if named else "", numbers)
-
-    def _named(self, kind: str) -> list[str]:
-        if "name" not in EVENTS[kind]:
-            return []
-        return {"place": self._places, "route": self._places, "park": self._spots, "charge": self._spots}.get(
-            kind, self._people
-        )
 
     def _task(self, time_s: float, kind: str, which: float) -> Event:
         """A task begins when none can end, and ends when none can begin."""

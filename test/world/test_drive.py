@@ -11,19 +11,17 @@ from hypothesis import strategies as st
 
 from mm_edge.model.observation import AUDIO_RATE_HZ
 from mm_edge.model.schema import SCENE_FACTS
+from mm_edge.world.course import COURSE_STEP_M, SIDEWAYS_MPS2, Course
 from mm_edge.world.drive import (
     CLOSE_M,
-    COURSE_STEP_M,
     GAP_M,
     MEDIUM_M,
     MOTION_LAG_S,
     MOTIONS,
     PATH_SPACING_S,
     PATH_STEPS,
-    SIDEWAYS_MPS2,
     STEP_S,
     WHEELBASE_M,
-    Course,
     Drive,
 )
 

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mm_edge.errors import UserError
-from mm_edge.world.drive import BENDS, Course, Drive
+from mm_edge.world.course import BENDS, Course
+from mm_edge.world.drive import Drive
 from mm_edge.world.photographs import PHOTOGRAPHS, photograph
 from mm_edge.world.render import AHEAD_M, Scene, render
 

@@ -10,6 +10,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
 
+import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
@@ -24,8 +25,10 @@ from mm_edge.training.trust import fit as fit_trust
 def run(recipe: Recipe) -> Path:
     """Train, or go on where an earlier run of the same folder stopped; returns the path of the weights.
 
-    Raises UserError when the folder cannot be written.
+    Raises UserError when the folder cannot be written, or there is no such device.
     """
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("torch finds no GPU here; with `device: cpu` in the recipe it takes hundreds of times as long")
     try:
         recipe.out.mkdir(parents=True, exist_ok=True)
         (recipe.out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n")

@@ -22,6 +22,7 @@ from mm_edge.training.gradients import Gradients, moved, tensors
 from mm_edge.training.losses import drive_losses, far_off, filling, mask_some, recall_losses, remembered
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
+from mm_edge.training.run import run
 from mm_edge.training.trainer import Trainer, keep_eyes, new_tokenizer, progress_factor, take_eyes
 from mm_edge.world.grammar import TOPICS
 
@@ -240,6 +241,12 @@ def test_every_worker_has_drives_of_its_own() -> None:
 def test_one_process_trains_on_a_gpu() -> None:
     with pytest.raises(ValueError, match="one process"):
         Recipe(device="cuda", processes=2)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_where_there_is_no_gpu_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no GPU"):
+        run(Recipe(out=tmp_path, device="cuda", processes=1))
 
 
 def test_batches_of_workers_are_those_of_the_process_itself(tmp_path: Path) -> None:

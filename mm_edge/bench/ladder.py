@@ -19,7 +19,7 @@ from mm_edge.engine import weights_path
 from mm_edge.model.checkpoint import load
 from mm_edge.model.network import Network
 from mm_edge.model.policy import STEPS
-from mm_edge.training.ladder import BATCH, SHIPPED, SMALL, VARIANTS, Moments, Words, ade_m, moments, trained
+from mm_edge.training.ladder import BATCH, SMALL, VARIANTS, VLANEXT, Moments, Words, ade_m, moments, trained
 
 FIRST_TRAINING_SEED = 900_000
 """Far behind the last drive that the shipped weights were trained on, and below those that are held out."""
@@ -32,12 +32,12 @@ WHAT = {
     "loose_flow": "a head, flow matching; loose link",
     "tight_flow": "tight link",
     "soft_flow": "soft link",
-    SHIPPED: "soft link, low frequencies: the shipped design",
+    VLANEXT: "soft link, low frequencies: the design of VLANeXt",
     "soft_regression": "soft link, regression",
     "soft_regression_dct": "soft link, regression, low frequencies",
-    "state_none": "shipped design; state nowhere",
-    "state_policy": "shipped design; state into the policy",
-    "state_both": "shipped design; state into trunk and policy",
+    "state_none": "that; state nowhere",
+    "state_policy": "that; state into the policy",
+    "state_both": "that; state into trunk and policy",
 }
 
 

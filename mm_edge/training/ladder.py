@@ -65,6 +65,7 @@ class Moments:
 
 
 MEAN_WEIGHT = 0.5
+"""Of the loss over low frequencies."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +80,20 @@ class Variant:
     state: Literal["trunk", "policy", "both", "none"] = "trunk"
 
 
-SHIPPED = "soft_flow_dct"
+VLANEXT = "soft_flow_dct"
 VARIANTS = {
     "bins": Variant("none"),
     "loose_flow": Variant("loose", mean_weight=0.0),
     "tight_flow": Variant("tight", mean_weight=0.0),
     "soft_flow": Variant(mean_weight=0.0),
-    SHIPPED: Variant(),
+    VLANEXT: Variant(),
     "soft_regression": Variant(flow=False, mean_weight=0.0),
     "soft_regression_dct": Variant(flow=False),
     "state_none": Variant(state="none"),
     "state_policy": Variant(state="policy"),
     "state_both": Variant(state="both"),
 }
-"""The last three differ from SHIPPED in the state alone."""
+"""The last three differ from VLANEXT in the state alone."""
 
 
 # -- what is seen -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from mm_edge.model.encoders import PERCEPT_TOKENS, STATE_TOKENS
 from mm_edge.model.features import STATE_SIZE
 from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.training import ladder
-from mm_edge.training.ladder import MOMENTS, SHIPPED, VARIANTS, Actor, Head, Moments, Words, ade_m, moments, trained
+from mm_edge.training.ladder import MOMENTS, VARIANTS, VLANEXT, Actor, Head, Moments, Words, ade_m, moments, trained
 from mm_edge.training.losses import action_loss
 from mm_edge.world.drive import Drive
 
@@ -132,7 +132,7 @@ def test_a_word_depends_on_the_words_before_it_alone(data: Moments) -> None:
     assert not torch.allclose(one[:, 9:], other[:, 9:], atol=1e-2)
 
 
-@pytest.mark.parametrize("name", ["bins", SHIPPED, "soft_regression"])
+@pytest.mark.parametrize("name", ["bins", VLANEXT, "soft_regression"])
 def test_a_few_steps_teach_something(name: str, data: Moments) -> None:
     def loss(steps: int) -> float:
         return float(trained(VARIANTS[name], data, steps, 0).loss(data, torch.Generator().manual_seed(0)))
@@ -141,7 +141,7 @@ def test_a_few_steps_teach_something(name: str, data: Moments) -> None:
 
 
 def test_a_training_follows_from_its_seed(data: Moments) -> None:
-    acts = [trained(VARIANTS[SHIPPED], data, 2, seed).act(data) for seed in (5, 5, 6)]
+    acts = [trained(VARIANTS[VLANEXT], data, 2, seed).act(data) for seed in (5, 5, 6)]
     assert torch.equal(acts[0], acts[1])
     assert not torch.equal(acts[0], acts[2])
 

@@ -138,6 +138,7 @@ def train(
     recipe: Annotated[Path | None, typer.Argument(help="YAML of a recipe; none: the small rung in one go.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; none: the recipe's.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates of the weights.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time that it may take, whatever its steps.")] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Single-threaded processes.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the initial weights.")] = None,
 ) -> None:
@@ -145,7 +146,7 @@ def train(
     from mm_edge.training.recipe import read
     from mm_edge.training.run import run
 
-    given = {"out": out, "steps": steps, "processes": processes, "seed": seed}
+    given = {"out": out, "steps": steps, "minutes": minutes, "processes": processes, "seed": seed}
     typer.echo(run(read(recipe, {name: value for name, value in given.items() if value is not None})))
 
 

@@ -33,6 +33,7 @@ class Recipe(BaseModel):
     keep_eyes: bool = Field(False, description="Leave what looks as it is. Without questions the path learns.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the weights are.")
     steps: int = Field(5200, ge=1, description="Updates of the weights.")
+    minutes: float | None = Field(None, gt=0, description="After so long it ends, as at the last step; 1 process.")
     look_steps: int = Field(4000, ge=0, description="The first of them without questions: what looks learns.")
     processes: int = Field(2, ge=1, le=64, description="Single-threaded processes that share every step; 1 on a GPU.")
     workers: int = Field(0, ge=0, le=64, description="Processes that make batches for it; 0: it makes them itself.")
@@ -81,6 +82,8 @@ class Recipe(BaseModel):
             raise ValueError(f"the last drive is beyond the {TRAINING_SEEDS} that are for training")
         if self.pool < self.processes * max(1, self.workers):
             raise ValueError(f"{self.pool} drives are too few for {self.processes * max(1, self.workers)} processes")
+        if self.minutes is not None and self.processes > 1:
+            raise ValueError("several processes would not end at the same step: `minutes` needs 1 process")
         if self.device == "cuda" and self.processes > 1:
             raise ValueError("on a GPU one process trains; `workers` make its batches")
         return self

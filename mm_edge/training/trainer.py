@@ -144,14 +144,21 @@ class Trainer:
         if recipe.keep_eyes:
             keep_eyes(self.network)
         log = None if self.process else _Log(recipe.out / "log.csv", self.step, recipe.steps)
+        began_s, passed = time.monotonic(), 0.0
         for given in self._given():
-            parts = self.update(*moved(given, recipe.device))
+            if recipe.minutes is not None:
+                passed = min(1.0, (time.monotonic() - began_s) / 60 / recipe.minutes)
+            drives, logs, words = moved(given, recipe.device)
+            parts = self.update(drives, logs, words, passed)
             self.step += 1
             if log is not None:
                 log.add(self.step, parts)
-                if self.step % recipe.save_every == 0 or self.step == recipe.steps:
+                if self.step % recipe.save_every == 0:
                     self._save()
+            if passed == 1.0:
+                break
         if log is not None:
+            self._save()
             log.close()
 
     def _given(self) -> DataLoader[Given]:
@@ -172,8 +179,8 @@ class Trainer:
     def _sense(self, seen: Features) -> Sight:
         return self.network.encoder.sense(seen)
 
-    def update(self, drives: Batch, logs: Recall | None, words: Wording | None) -> Tensor:
-        """One step -> the parts of the loss [WEIGHTS], 0 where nothing was learnt."""
+    def update(self, drives: Batch, logs: Recall | None, words: Wording | None, passed: float = 0.0) -> Tensor:
+        """One step -> the parts of the loss [WEIGHTS], 0 where nothing was learnt. passed: as in `progress_factor`."""
         recipe, step = self.recipe, self.step
         if self.masks is not None:
             self.masks.manual_seed(step * recipe.processes + self.process + recipe.seed * 1_000_003)
@@ -188,7 +195,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * progress_factor(recipe, step)
+                group["lr"] = group["initial_lr"] * progress_factor(recipe, step, passed)
             optimizer.step()
         keep = min(recipe.average, (step + 1) / (step + 10))
         now = self.network.state_dict()
@@ -318,11 +325,12 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
     return made
 
 
-def progress_factor(recipe: Recipe, step: int) -> float:
-    """Of the highest learning rate: a linear rise, then a cosine down to nothing."""
+def progress_factor(recipe: Recipe, step: int, passed: float = 0.0) -> float:
+    """Of the highest learning rate: a linear rise, then a cosine down to nothing. passed: the share of the run's time;
+    whichever of steps and time runs out first decides."""
     if step < recipe.warmup:
         return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    done = max(passed, (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup))
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
 
 

@@ -176,7 +176,7 @@ def test_metres_off_are_those_of_the_path() -> None:
     assert torch.allclose(far_off(off, speed), apart, rtol=0.05)
 
 
-def recipe(out: Path, **fields: int) -> Recipe:
+def recipe(out: Path, **fields: float) -> Recipe:
     small = {
         "drives": 1,
         "pool": 2,
@@ -218,6 +218,16 @@ def test_the_rate_rises_and_falls() -> None:
     assert factors[0] == 0.1
     assert max(factors) == factors[10] == 1.0
     assert factors[-1] < 0.02
+
+
+def test_a_run_ends_in_time(tmp_path: Path) -> None:
+    short = Trainer(recipe(tmp_path, steps=50, minutes=1e-6), 0)
+    short.run()
+    assert short.step == 1
+    assert (tmp_path / "weights.safetensors").exists()
+    assert progress_factor(short.recipe, 20, passed=1.0) < 0.02
+    with pytest.raises(ValueError, match="1 process"):
+        Recipe(minutes=3, processes=2)
 
 
 def test_training_never_leaves_its_seeds() -> None:

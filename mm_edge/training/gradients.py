@@ -1,5 +1,5 @@
 """Gradients of a loss, on a GPU from replayed graphs: a step here is thousands of small kernels, and to launch them one
-by one takes several times as long as to run them (CUDA graphs: Nguyen et al. 2021, "Accelerating PyTorch with CUDA
+by one takes longer than to run them (CUDA graphs: Nguyen et al. 2021, "Accelerating PyTorch with CUDA
 Graphs"). Knows nothing about what is learnt.
 """
 

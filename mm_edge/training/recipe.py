@@ -82,6 +82,8 @@ class Recipe(BaseModel):
             raise ValueError(f"the last drive is beyond the {TRAINING_SEEDS} that are for training")
         if self.pool < self.processes * max(1, self.workers):
             raise ValueError(f"{self.pool} drives are too few for {self.processes * max(1, self.workers)} processes")
+        if self.keep_eyes and self.workers:
+            raise ValueError("eyes that are kept look in the process that has them: `keep_eyes` needs 0 workers")
         if self.minutes is not None and self.processes > 1:
             raise ValueError("several processes would not end at the same step: `minutes` needs 1 process")
         if self.device == "cuda" and self.processes > 1:

@@ -28,7 +28,7 @@ def run(recipe: Recipe) -> Path:
     Raises UserError when the folder cannot be written, or there is no such device.
     """
     if recipe.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("torch finds no GPU here; with `device: cpu` in the recipe it takes hundreds of times as long")
+        raise UserError("torch finds no GPU here; with `device: cpu` in the recipe it takes much longer")
     try:
         recipe.out.mkdir(parents=True, exist_ok=True)
         (recipe.out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n")

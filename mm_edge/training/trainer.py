@@ -11,10 +11,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from multiprocessing import get_context
-from multiprocessing.context import BaseContext
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -23,7 +20,7 @@ from rich.progress import Progress, TextColumn
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from mm_edge.errors import UserError
 from mm_edge.model.checkpoint import CheckpointError, load, save
@@ -34,7 +31,8 @@ from mm_edge.model.growth import grown
 from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import Tokenizer
-from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording
+from mm_edge.training.batches import Batch, Recall, Wording
+from mm_edge.training.feed import Feed, Given, loader
 from mm_edge.training.gradients import Gradients, moved
 from mm_edge.training.losses import WEIGHTS, drive_losses, recall_losses, wording_losses
 from mm_edge.training.muon import Muon
@@ -72,39 +70,6 @@ def new_tokenizer() -> Tokenizer:
     return Tokenizer(vocabulary(), sorted(heard - set(vocabulary())), sentences())
 
 
-Given = tuple[Batch, Recall | None, Wording | None]
-"""What one process learns from in one step."""
-
-
-class Feed(Dataset[Given]):
-    """step -> what `process` learns from in it. `sense`: turns what a drive shows into what is kept of it."""
-
-    def __init__(self, recipe: Recipe, process: int, config: NetworkConfig, sense: Callable[[Features], Sight] | None):
-        self.recipe, self.process, self.config, self.sense = recipe, process, config, sense
-        self.tokenizer = new_tokenizer()
-        self.seen: dict[int, Seen] = {}
-
-    def __getitem__(self, step: int) -> Given:
-        recipe, visit = self.recipe, step * self.recipe.processes + self.process
-        looking = step < recipe.look_steps
-        log = 0 if looking else recipe.drive_log_length(step)
-        shape = BatchShape(requests=recipe.requests, finds=recipe.finds, log=log)
-        drives = batch(self._look, recipe.seeds(step, self.process), visit, shape, self.config, self.tokenizer)
-        if looking:
-            return drives, None, None
-        logs = recall(visit, recipe.recall, recipe.log_length(step), self.tokenizer)
-        return drives, logs, wording(visit, recipe.wordings, self.config, self.tokenizer)
-
-    def _look(self, seed: int) -> Seen:
-        """What is seen on a drive, kept: to draw it takes longer than to learn from it."""
-        if seed not in self.seen:
-            seen = look(seed, BatchShape.moments, self.config.history_slots, self.tokenizer)
-            if self.sense is not None and isinstance(seen.senses, Features):
-                seen = replace(seen, senses=self.sense(seen.senses))
-            self.seen[seed] = seen
-        return self.seen[seed]
-
-
 class Trainer:
     """One process's part of a run. `process` 0 writes; the others only compute."""
 
@@ -140,9 +105,6 @@ class Trainer:
     def run(self) -> None:
         """Train to the end of the recipe, from the last checkpoint on."""
         recipe = self.recipe
-        self.network.train()
-        if recipe.keep_eyes:
-            keep_eyes(self.network)
         log = None if self.process else _Log(recipe.out / "log.csv", self.step, recipe.steps)
         began_s, passed = time.monotonic(), 0.0
         for given in self._given():
@@ -163,17 +125,8 @@ class Trainer:
 
     def _given(self) -> DataLoader[Given]:
         """What is left to learn from, in order."""
-        recipe = self.recipe
-        feed = Feed(recipe, self.process, self.config, self._sense if recipe.keep_eyes else None)
-        return DataLoader(
-            feed,
-            batch_size=None,
-            sampler=range(self.step, recipe.steps),
-            num_workers=recipe.workers,
-            multiprocessing_context=_makers() if recipe.workers else None,
-            worker_init_fn=_one_thread if recipe.workers else None,
-            prefetch_factor=4 if recipe.workers else None,
-        )
+        sense = self._sense if self.recipe.keep_eyes else None
+        return loader(Feed(self.recipe, self.process, self.config, self.tokenizer, sense), self.step)
 
     @torch.no_grad()
     def _sense(self, seen: Features) -> Sight:
@@ -345,17 +298,6 @@ def _share_gradients(network: Network) -> None:
     for gradient in gradients:
         gradient.copy_(flat[place : place + gradient.numel()].view_as(gradient))
         place += gradient.numel()
-
-
-def _makers() -> BaseContext:
-    """Processes that know this module from the start."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
-
-
-def _one_thread(worker: int) -> None:
-    torch.set_num_threads(1)
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

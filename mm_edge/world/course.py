@@ -11,8 +11,8 @@ BENDS = {
     "country road": (110.0, (20, 130), (30, 120)),
     "highway": (500.0, (60, 350), (100, 350)),
 }
-"""Radius of the tightest bend, lengths of straight pieces and of bends, in metres. In a city a lead vehicle that is
-GAP_M[1] ahead is just in the picture in a bend of 75 m."""
+"""Radius of the tightest bend, lengths of straight pieces and of bends, in metres. In a city a lead vehicle as far
+ahead as they get is just in the picture in a bend of 75 m."""
 RAMP_M = (10, 30)
 """Over this length a straight piece becomes a bend: a clothoid."""
 SIDEWAYS_MPS2 = 3.0

@@ -195,7 +195,7 @@ def worded(rng: np.random.Generator, wordings: Sequence[str], endings: Sequence[
 
 
 def pick(rng: np.random.Generator, options: Sequence[str]) -> str:
-    """Any of the options, drawn as `rng.choice` draws but without an array of them: a quarter of the time."""
+    """Any of the options, drawn as `rng.choice` draws but without making an array of them."""
     return options[int(rng.integers(len(options)))]
 
 

@@ -248,6 +248,11 @@ def test_every_worker_has_drives_of_its_own() -> None:
     assert set.union(*of_worker) == {*range(12)}
 
 
+def test_workers_have_no_eyes() -> None:
+    with pytest.raises(ValueError, match="0 workers"):
+        Recipe(keep_eyes=True, workers=2)
+
+
 def test_one_process_trains_on_a_gpu() -> None:
     with pytest.raises(ValueError, match="one process"):
         Recipe(device="cuda", processes=2)

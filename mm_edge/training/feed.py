@@ -1,0 +1,77 @@
+"""What every step of a run learns from, made by the process that trains or by others beside it. Knows nothing about
+weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.context import BaseContext
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from mm_edge.model.encoders import Sight
+from mm_edge.model.features import Features
+from mm_edge.model.network import NetworkConfig
+from mm_edge.model.tokenizer import Tokenizer
+from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording
+from mm_edge.training.recipe import Recipe
+
+Sense = Callable[[Features], Sight]
+Given = tuple[Batch, Recall | None, Wording | None]
+"""What one process learns from in one step."""
+
+
+class Feed(Dataset[Given]):
+    """step -> what `process` learns from in it. `sense`: turns what a drive shows into what is kept of it."""
+
+    def __init__(self, recipe: Recipe, process: int, config: NetworkConfig, tokenizer: Tokenizer, sense: Sense | None):
+        self.recipe, self.process, self.config, self.tokenizer, self.sense = recipe, process, config, tokenizer, sense
+        self.seen: dict[int, Seen] = {}
+
+    def __getitem__(self, step: int) -> Given:
+        recipe, visit = self.recipe, step * self.recipe.processes + self.process
+        looking = step < recipe.look_steps
+        log = 0 if looking else recipe.drive_log_length(step)
+        shape = BatchShape(requests=recipe.requests, finds=recipe.finds, log=log)
+        drives = batch(self._look, recipe.seeds(step, self.process), visit, shape, self.config, self.tokenizer)
+        if looking:
+            return drives, None, None
+        logs = recall(visit, recipe.recall, recipe.log_length(step), self.tokenizer)
+        return drives, logs, wording(visit, recipe.wordings, self.config, self.tokenizer)
+
+    def _look(self, seed: int) -> Seen:
+        """What is seen on a drive, kept: to draw it takes longer than to learn from it."""
+        if seed not in self.seen:
+            seen = look(seed, BatchShape.moments, self.config.history_slots, self.tokenizer)
+            if self.sense is not None and isinstance(seen.senses, Features):
+                seen = replace(seen, senses=self.sense(seen.senses))
+            self.seen[seed] = seen
+        return self.seen[seed]
+
+
+def loader(feed: Feed, first_step: int) -> DataLoader[Given]:
+    """All steps of the recipe from `first_step` on, in order."""
+    workers = feed.recipe.workers
+    return DataLoader(
+        feed,
+        batch_size=None,
+        sampler=range(first_step, feed.recipe.steps),
+        num_workers=workers,
+        multiprocessing_context=_makers() if workers else None,
+        worker_init_fn=_one_thread if workers else None,
+        prefetch_factor=4 if workers else None,
+    )
+
+
+def _makers() -> BaseContext:
+    """Processes that know this module from the start."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)

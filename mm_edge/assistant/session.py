@@ -21,6 +21,7 @@ from mm_edge.assistant.logbook import Logbook
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.sensors import stamp_ns as stamped_ns
 from mm_edge.assistant.stopwatch import Stopwatch
+from mm_edge.assistant.telling import TOLD, tell
 from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.pace import Pace
 from mm_edge.engine.base import Engine, Percept
@@ -28,7 +29,8 @@ from mm_edge.feedback.alerts import AlertGate
 from mm_edge.feedback.progress import capital
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.wording import hedged, unsure
-from mm_edge.generation.diffusion import Draft, drafts
+from mm_edge.generation import DECODERS
+from mm_edge.generation.draft import Draft
 from mm_edge.generation.slots import fill
 from mm_edge.memory.history import History
 from mm_edge.memory.report import MemoryReport
@@ -46,7 +48,7 @@ PERCEPT_REUSE_S = 0.1
 VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", "refuse"})
 LOG_TOPICS = frozenset({
     "last_limit", "red_wait", "last_caller", "call_before", "call_length", "parked", "after", "stops_since", "when",
-    "charged", "doing", "task_state", "location", "traffic", "tyres", "service", "arrival",
+    "charged", "doing", "task_state", "location", "traffic", "tyres", "service", "arrival", "told", "summary", "why",
 })  # fmt: skip
 EYELESS_TOPICS = VEHICLE_TOPICS | LOG_TOPICS
 """Sentences about these need no eyes, so an unfamiliar picture does not count against them."""
@@ -92,6 +94,8 @@ class Thought:
     draft: Draft
     judgement: Judgement
     reason: str
+    told: tuple[Draft, ...] = ()
+    """Sentences that follow it."""
 
 
 class Session:
@@ -231,34 +235,41 @@ class Session:
         glance = self._see(stopwatch, arrival_s)
         past = self.history.recall(glance.observation.stamp_ns)
         marked = self.logbook.log.marked(text)
-        cache = self.engine.prefill(past, glance.percept, marked, self._style(), self.logbook.read())
+        style = self._style()
+        cache = self.engine.prefill(past, glance.percept, marked, style, self.logbook.read())
         stopwatch.mark("prefill")
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
-        draft, reason = self._best(drafts(self.engine, cache, self.config.max_passes, forbidden), due_s)
+        seed = self._random.getrandbits(32)
+        decoder, most = self.config.decoder, self.config.max_passes
+        passes = ([draft] for draft in DECODERS[decoder](self.engine, cache, most, forbidden, seed))
+        (draft,), reason = self._best(passes, due_s)
+        telling = tell(self.engine, draft.topic, self.logbook.log.lines, style, decoder, most, forbidden)
+        told, _ = self._best(telling, due_s) if draft.topic in TOLD else ([], "")
         stopwatch.mark("draft")
         pooled = None if glance.observation.image is None else glance.percept.pooled
-        confidence = draft.confidence if draft.is_sentence else 0.0
+        told = [each for each in told if each.is_sentence]
+        confidence = min(each.confidence for each in (draft, *told)) if draft.is_sentence else 0.0
         judgement = self._judge(confidence, pooled, about_scene=draft.topic not in EYELESS_TOPICS)
         if not draft.is_sentence:
             judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
-        return glance, Thought(draft, judgement, reason)
+        return glance, Thought(draft, judgement, reason, tuple(told))
 
-    def _best(self, passes: Iterator[Draft], due_s: float) -> tuple[Draft, str]:
-        """The last draft before the time is up; the first one always counts (imprecise computation)."""
+    def _best(self, passes: Iterator[list[Draft]], due_s: float) -> tuple[list[Draft], str]:
+        """The last drafts before the time is up; the first ones always count (imprecise computation)."""
         began_s = self.clock.monotonic_s()
-        draft = next(passes)
+        drafts = next(passes)
         while True:
             now_s = self.clock.monotonic_s()
             pass_s = self._pace.update(now_s - began_s)
             began_s = now_s
-            if draft.done:
-                return draft, "settled"
+            if drafts[0].done:
+                return drafts, "settled"
             if now_s + pass_s > due_s - self.config.reserve_ms / 1e3:
-                return draft, "no time for another pass"
+                return drafts, "no time for another pass"
             better = next(passes, None)
             if better is None:
-                return draft, "most passes made"
-            draft = better
+                return drafts, "most passes made"
+            drafts = better
 
     def _style(self) -> int:
         return self.config.style or self._random.randint(1, STYLES)
@@ -280,7 +291,8 @@ class Session:
     def _words(self, glance: Glance, thought: Thought, kind: Kind, topic: str) -> str:
         if kind == Kind.UNSURE:
             return unsure(topic)
-        text = fill(thought.draft.text, glance.observation.state)
+        sentences = " ".join(each.text for each in (thought.draft, *thought.told))
+        text = fill(sentences, glance.observation.state)
         if thought.judgement.verdict == Verdict.HEDGED:
             text = hedged(text)
         return capital(self.logbook.log.filled(text))
@@ -308,9 +320,9 @@ class Session:
             queue_ms=queue_ms,
             **stopwatch.stages_ms(),
             input_age_ms=self._ages.any_ms,
-            passes=thought.draft.passes,
+            passes=thought.draft.passes + max((each.passes for each in thought.told), default=0),
             dropped_frames=dropped,
-            plan=f"{self.config.rung}/diffusion passes<={self.config.max_passes}",
+            plan=f"{self.config.rung}/{self.config.decoder} passes<={self.config.max_passes}",
             reason=thought.reason,
             engine=self.engine.name,
             frame_id=frame_id,

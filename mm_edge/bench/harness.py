@@ -28,12 +28,35 @@ HELD_OUT_SEEDS = range(1_000_000, sys.maxsize)
 
 
 @dataclass(frozen=True)
+class Plot:
+    """Named points (name, x, y)."""
+
+    x: str
+    y: str
+    points: list[tuple[str, float, float]]
+
+    def save(self, path: Path) -> None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        axes = figure.add_subplot(xlabel=self.x, ylabel=self.y)
+        for name, x, y in self.points:
+            axes.plot(x, y, "o", color="tab:blue")
+            axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        axes.grid(alpha=0.3)
+        axes.margins(0.12)
+        figure.savefig(path, dpi=120)
+
+
+@dataclass(frozen=True)
 class Result:
-    """What one benchmark found. `headline`: the figures that may be quoted; `table`: rows of equal keys."""
+    """What one benchmark found. `headline`: the figures that may be quoted; `table`: rows; `plot`: what is drawn beside
+    the JSON."""
 
     headline: dict[str, float]
     table: list[dict[str, object]]
     notes: list[str] = field(default_factory=list)
+    plot: Plot | None = None
 
 
 def names() -> list[str]:
@@ -73,6 +96,8 @@ def write_json(path: Path, result: Result, conditions: dict[str, object]) -> Non
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document, indent=2, allow_nan=True, default=float) + "\n")
+        if result.plot is not None:
+            result.plot.save(path.with_suffix(".png"))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
 
@@ -118,7 +143,7 @@ def show(result: Result, conditions: dict[str, object]) -> None:
         for key in result.table[0]:
             table.add_column(key, justify="left" if isinstance(result.table[0][key], str) else "right")
         for row in result.table:
-            table.add_row(*(_cell(value) for value in row.values()))
+            table.add_row(*(_cell(row.get(key, "")) for key in result.table[0]))
         console.print(table)
     for key, value in result.headline.items():
         console.print(f"  {key:<40} [bold]{_cell(value)}[/bold]")

@@ -62,12 +62,24 @@ class Log:
     ids: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Said:
+    """The first words of `rows` sentences as they were said: `place` of them. k, v: [layers, rows, heads, L, d_head];
+    bias: [rows, L], HIDDEN where nothing was said yet."""
+
+    k: Tensor
+    v: Tensor
+    bias: Tensor
+    place: int
+
+
 class Engine(Protocol):
     name: str
     history_slots: int
     log_length: int
     tokenizer: Tokenizer
     answer_length: int
+    width: int
 
     def encode(self, observation: Observation) -> Percept: ...
 
@@ -81,8 +93,24 @@ class Engine(Protocol):
         """history: summaries [m, d], oldest first, m <= history_slots; text: the request with names marked, "" for a
         watch turn."""
 
-    def decode(self, ids: Tensor, context: Context) -> Tensor:
-        """One pass over the answer block: ids [L] -> logits [L, V]."""
+    def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
+        """The contexts of up to SENTENCES sentences whose claims, CLAIMS ids each, are known. Raises ValueError for
+        none or more."""
+
+    def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
+        """One pass over up to SENTENCES answer blocks, any of their words masked or wrong: ids [n, L] -> logits [n, L,
+        V]."""
+
+    def verify(self, ids: Tensor, context: Context) -> Tensor:
+        """One pass in which each word sees only those before it: ids [L] -> logits [L, V] of what should be there."""
+
+    def follow(self, ids: Tensor, contexts: Sequence[Context], said: Said | None) -> tuple[Tensor, Said]:
+        """The next word of up to SENTENCES sentences: ids [n] of the words before it, BEGIN at first -> logits [n, V]
+        and what `said` becomes with `ids`, whose memory is taken over."""
+
+    def flow(self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        """One step of the flow map: noisy [L, width], standard normal at the time 0, from `now` [L] to `then` [L];
+        clean [L] are the words of those that are at 1 -> logits [L, V] and the noisy answer then."""
 
     def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
         """Where the vehicle will go: positions [STEPS, 2] in metres every SPACING_S seconds, x forward, y left."""

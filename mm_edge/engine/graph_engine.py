@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mm_edge.engine.base import Context, Log, Percept, Runner
+from mm_edge.engine.base import Context, Log, Percept, Runner, Said
 from mm_edge.model.features import Features, features
-from mm_edge.model.graphs import CHUNK, split_facts
-from mm_edge.model.network import HIDDEN, WINDOW, NetworkConfig
+from mm_edge.model.graphs import CHUNK, SENTENCES, split_facts
+from mm_edge.model.network import BEGIN, HIDDEN, WINDOW, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS, path, sample
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
@@ -33,6 +33,7 @@ class GraphEngine:
         self.history_slots = config.history_slots
         self.answer_length = config.answer_length
         self.log_length = config.log_length
+        self.width = config.d
         self.refused: tuple[str, ...] = ()
         self._config = config
         self.runner = runner
@@ -77,10 +78,36 @@ class GraphEngine:
         )
         return Context(k[:, 0], v[:, 0], style)
 
-    def decode(self, ids: Tensor, context: Context) -> Tensor:
-        style = torch.tensor([context.style])
-        (logits,) = self.runner.run("decode", ids[None], style, context.k[:, None], context.v[:, None])
+    def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
+        if not 0 < len(claims) <= SENTENCES:
+            raise ValueError(f"{len(claims)} sentences at once, from 1 to {SENTENCES} are possible")
+        rows = torch.tensor([list(each) for each in claims])
+        k, v = self.runner.run("tell", _filled(rows, SENTENCES))
+        return [Context(k[:, row], v[:, row], style) for row in range(len(claims))]
+
+    def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
+        (logits,) = self.runner.run("decode" if len(ids) == 1 else "decodes", *self._asked(ids, contexts))
+        return logits[: len(ids)].cpu()
+
+    def verify(self, ids: Tensor, context: Context) -> Tensor:
+        before = F.pad(ids[:-1], (1, 0), value=BEGIN)
+        (logits,) = self.runner.run("verify", *self._asked(before[None], [context]))
         return logits[0].cpu()
+
+    def follow(self, ids: Tensor, contexts: Sequence[Context], said: Said | None) -> tuple[Tensor, Said]:
+        rows, style, k, v = self._asked(ids[:, None], contexts)
+        known = said or self._nothing_said(len(rows))
+        place = torch.tensor([known.place])
+        graph = "follow" if len(rows) == 1 else "follows"
+        logits, new_k, new_v = self.runner.run(graph, rows, style, place, k, v, known.k, known.v, known.bias)
+        known.k[:, :, :, known.place], known.v[:, :, :, known.place] = new_k[:, :, :, 0], new_v[:, :, :, 0]
+        known.bias[:, known.place] = 0.0
+        return logits[: len(ids), 0].cpu(), Said(known.k, known.v, known.bias, known.place + 1)
+
+    def flow(self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        clean, style, k, v = self._asked(clean[None], [context])
+        logits, later = self.runner.run("flow", noisy[None], clean, now[None], then[None], style, k, v)
+        return logits[0].cpu(), later[0].cpu()
 
     def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
         seen, missing = self._seen(history, percept)
@@ -93,6 +120,24 @@ class GraphEngine:
 
         actions = sample(velocity, torch.zeros(1, STEPS, 2)).cpu()
         return path(actions, torch.tensor([speed_mps]))[0]
+
+    def _asked(self, ids: Tensor, contexts: Sequence[Context]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """ids [n, ...] and contexts as the graphs take them, which are for one sentence or for SENTENCES."""
+        if len(ids) != len(contexts) or not 0 < len(ids) <= SENTENCES:
+            raise ValueError(f"{len(ids)} sentences with {len(contexts)} contexts, at most {SENTENCES} at once")
+        rows = 1 if len(ids) == 1 else SENTENCES
+        k, v = (
+            _filled(torch.stack(each), rows).transpose(0, 1)
+            for each in zip(*((c.k, c.v) for c in contexts), strict=True)
+        )
+        style = torch.tensor([context.style for context in contexts])
+        return _filled(ids, rows), _filled(style, rows), k, v
+
+    def _nothing_said(self, rows: int) -> Said:
+        config, device = self._config, self.runner.device
+        shape = (config.layers, rows, config.heads, config.answer_length, config.d // config.heads)
+        k, v = (torch.zeros(shape, device=device) for _ in range(2))
+        return Said(k, v, torch.full((rows, config.answer_length), HIDDEN, device=device), 0)
 
     def _seen(self, history: Tensor | None, percept: Percept) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
         """The scene as the graphs take it, and how many slots of its history are only filling."""
@@ -113,6 +158,11 @@ class GraphEngine:
         device = self.runner.device
         k, v = (torch.zeros(shape, device=device) for _ in range(2))
         return Log(k, v, torch.full((config.log_length,), HIDDEN, device=device), ())
+
+
+def _filled(rows: Tensor, count: int) -> Tensor:
+    """Filled up to `count` rows by repeating the first."""
+    return torch.cat([rows, rows[:1].expand(count - len(rows), *rows.shape[1:])]).contiguous()
 
 
 def _number(value: float) -> Tensor:

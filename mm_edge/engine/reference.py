@@ -66,7 +66,7 @@ def probabilities(engine: Engine) -> Tensor:
         history = percept.summary.repeat(remembered, 1) if remembered else None
         cache = engine.prefill(history, percept, text, 1, past)
         masked = torch.full((engine.answer_length,), MASK)
-        first = engine.decode(masked, cache)
+        first = engine.decode(masked[None], [cache])[0]
         half = torch.where(torch.arange(engine.answer_length) % 2 == 0, first.argmax(-1), masked)
-        rows += [first, engine.decode(half, cache)]
+        rows += [first, engine.decode(half[None], [cache])[0]]
     return torch.stack(rows).softmax(-1)

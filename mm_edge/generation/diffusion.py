@@ -1,73 +1,112 @@
-"""A sentence from masked diffusion: the whole block at once, the sure tokens kept, the rest asked again.
+"""Sentences from masked diffusion with editing: whole blocks at once, the sure words kept, wrong ones replaced.
 
-Confidence-ordered parallel decoding (Chang et al. 2022, MaskGIT, section 3.2; Wu et al. 2025, Fast-dLLM, section 3.3).
-Every pass yields a complete draft, so that the caller may stop at any time. Knows nothing about clocks.
+Draft and edit after LLaDA2.1 (2026, equations 1 to 3): a masked word is filled in where the best one is probable
+enough, a word that is there is replaced where another one is, both at once after every pass; the best masked word is
+always filled in. It departs from it in two things. A draft that is sure of every word needs no further pass to confirm
+it. And words at the beginning that have been sure are final: they may be spoken already, and a spoken word is never
+edited. Without editing this is the confidence-parallel decoding of Fast-dLLM (Wu et al. 2025, section 3.3). Knows
+nothing about clocks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import inf
 
 import torch
+from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine
-from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
+from mm_edge.generation.draft import Draft, drafted, words
+from mm_edge.model.tokenizer import EOS, MASK
 
-KEEP = 0.9
-"""A token at least this probable is kept at once."""
+FINAL = 0.95
+"""A word at the beginning that is at least this probable, twice, is not edited any more."""
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A complete sentence after some passes. ids, confidences: one per token of the block; `done`: no pass is left that
-    could change it."""
+class Thresholds:
+    """mask: a masked word is filled in from this probability on; edit: a word is replaced by another one from this
+    probability on; sure: a draft whose words are all at least this probable is not looked at again; posts: passes over
+    a draft without masks, at most; penalty: taken off the logit of the word that stands before, against stuttering."""
 
-    ids: tuple[int, ...]
-    confidences: tuple[float, ...]
-    passes: int
-    done: bool
-    tokenizer: Tokenizer
-
-    @property
-    def topic(self) -> str:
-        return self.tokenizer.topic(self.ids)
-
-    @property
-    def text(self) -> str:
-        return self.tokenizer.text(self.ids)
-
-    @property
-    def is_sentence(self) -> bool:
-        """Whether the language has such a sentence."""
-        return self.tokenizer.is_sentence(self.ids)
-
-    @property
-    def confidence(self) -> float:
-        """That of its least sure token, up to and with the end of the sentence."""
-        end = self.ids.index(EOS) + 1 if EOS in self.ids else len(self.ids)
-        return min(self.confidences[:end])
+    mask: float
+    edit: float = inf
+    sure: float = 0.0
+    posts: int = 0
+    penalty: float = 0.0
 
 
-def drafts(engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = ()) -> Iterator[Draft]:
-    """A better draft after every pass, at most `max_passes` of them. `forbidden`: tokens that must not occur."""
-    ids = torch.full((engine.answer_length,), MASK)
-    confidences = torch.zeros(engine.answer_length)
+FAST = Thresholds(0.9)
+SPEEDY = Thresholds(0.5, 0.0, sure=0.7, posts=1)
+QUALITY = Thresholds(0.7, 0.5, sure=0.97, posts=4)
+"""LLaDA2.1's two modes have its thresholds (its model cards), and Fast-dLLM its own."""
+
+
+@dataclass(frozen=True)
+class DraftAndEdit:
+    """A Decoder."""
+
+    thresholds: Thresholds
+
+    def __call__(
+        self, engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = (), seed: int = 0
+    ) -> Iterator[Draft]:
+        return (drafts[0] for drafts in side_by_side(engine, [context], self.thresholds, max_passes, forbidden))
+
+
+def side_by_side(
+    engine: Engine,
+    contexts: Sequence[Context],
+    thresholds: Thresholds,
+    max_passes: int,
+    forbidden: Sequence[int] = (),
+) -> Iterator[list[Draft]]:
+    """Several sentences in the same passes, one for each context; every one complete after every pass."""
+    ids = torch.full((len(contexts), engine.answer_length), MASK)
+    confidences, final = torch.zeros(ids.shape), torch.zeros(len(contexts), dtype=torch.long)
+    going, posts = torch.ones(len(contexts), dtype=torch.bool), torch.zeros(len(contexts), dtype=torch.long)
     for passes in range(1, max_passes + 1):
-        logits = engine.decode(ids, context)
-        logits[:, EOS + 1 : engine.tokenizer.first_spoken] = -torch.inf
-        logits[:, list(forbidden)] = -torch.inf
-        probable, best = logits.softmax(-1).max(-1)
-        open_ = ids == MASK
-        chosen = torch.where(open_, best, ids)
-        confidences = torch.where(open_, probable, confidences)
-        kept = open_ & (probable >= KEEP)
-        share = ceil(int(open_.sum()) / (max_passes - passes + 1))
-        surest = torch.where(open_, probable, -1.0).argsort(descending=True)[:share]
-        kept[surest] |= open_[surest]
-        ids = torch.where(kept, chosen, ids)
-        done = not bool((ids == MASK).any())
-        yield Draft(tuple(chosen.tolist()), tuple(confidences.tolist()), passes, done, engine.tokenizer)
-        if done:
+        logits = _penalised(engine.decode(ids, contexts), ids, thresholds.penalty)
+        probability, best = words(engine, logits, forbidden).max(-1)
+        masked = ids == MASK
+        posts += ~masked.any(1)
+        filled = masked & going[:, None] & ((probability > thresholds.mask) | (passes == max_passes))
+        filled |= masked & going[:, None] & _best_of(probability, masked & ~filled.any(1, keepdim=True))
+        open_ = going[:, None] & (torch.arange(ids.shape[1]) >= final[:, None])
+        edited = ~masked & open_ & (best != ids) & (probability > thresholds.edit)
+        confidences = torch.where(masked | edited, probability, confidences)
+        ids, whole = torch.where(filled | edited, best, ids), torch.where(masked | edited, best, ids)
+        kept = ~masked & ~edited & (probability >= FINAL)
+        final = torch.maximum(final, kept.long().cumprod(1).sum(1))
+        sure = _least(whole, confidences) >= thresholds.sure
+        still = (ids == MASK).any(1) | (edited.any(1) | masked.any(1)) & ~sure & (posts < thresholds.posts)
+        going &= still
+        ended = not bool(going.any()) or passes == max_passes
+        final = torch.where(going & ~torch.tensor(ended), final, ids.shape[1])
+        yield [
+            drafted(words_, sure_, passes, ended, engine.tokenizer, int(first))
+            for words_, sure_, first in zip(whole, confidences, final, strict=True)
+        ]
+        if ended:
             return
+
+
+def _penalised(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
+    """logits [n, L, V], each less likely to say the word before it; ids: [n, L]."""
+    if penalty:
+        logits[:, 1:].scatter_add_(2, ids[:, :-1, None], torch.full((*ids[:, 1:].shape, 1), -penalty))
+    return logits
+
+
+def _best_of(probability: Tensor, among: Tensor) -> Tensor:
+    """Which of each row [n, L] is the most probable one among some; none where there are none."""
+    best = torch.where(among, probability, -1.0).argmax(1)
+    return among & (torch.arange(among.shape[1]) == best[:, None])
+
+
+def _least(ids: Tensor, confidences: Tensor) -> Tensor:
+    """The confidence of the least sure word of each row [n], up to and with its end."""
+    after = (ids == EOS).long().cumsum(1) - (ids == EOS).long() > 0
+    return confidences.masked_fill(after, 1.0).amin(1)

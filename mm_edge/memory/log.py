@@ -51,6 +51,11 @@ class DriveLog:
         return tuple(word for words in self._lines for word in words)
 
     @property
+    def lines(self) -> tuple[list[str], ...]:
+        """The words of each line."""
+        return tuple(self._lines)
+
+    @property
     def unused(self) -> frozenset[str]:
         """The marks of names that no line carries."""
         return NAME_MARKS.difference(self.words)

@@ -3,12 +3,19 @@
     encode   what the sensors show now            -> tokens, summary, pooled, facts, course
     read     the next CHUNK words of the log      -> their keys and values
     prefill  history, percept, request and log    -> keys and values of what an answer states
+    tell     what SENTENCES sentences state       -> the same for each of them
     decode   an answer block against those        -> logits
+    decodes  SENTENCES of them                    -> logits
+    verify   an answer, each word by those before -> logits of what follows it
+    follow   the next word of an answer           -> logits, its keys and values
+    follows  SENTENCES of them                    -> logits, their keys and values
+    flow     an answer out of noise, from one time to another -> logits, where that leads
     look     history and percept                  -> the trunk's states, layer by layer
     steer    noisy actions, course and the states -> their velocity
 
-Batch size 1. The log has `log_length` slots, scene and request together `turn_length`; `bias` hides those that are only
-filling, `start` is the place of a graph's first token. Knows nothing about who runs them.
+Batch size 1, but for what is of several SENTENCES. The log has `log_length` slots, scene and request together
+`turn_length`; `bias` hides those that are only filling, `start` is the place of a graph's first token. Knows nothing
+about who runs them.
 """
 
 from __future__ import annotations
@@ -21,13 +28,18 @@ from torch import Tensor, nn
 
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import Features, features
+from mm_edge.model.flow import at, moved
 from mm_edge.model.network import CLAIMS, KV, WINDOW, Network, Past
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import QUERIES, STEPS
 
-GRAPHS = ("encode", "read", "prefill", "decode", "look", "steer")
+GRAPHS = (
+    "encode", "read", "prefill", "tell", "decode", "decodes", "verify", "follow", "follows", "flow", "look", "steer",
+)  # fmt: skip
 CHUNK = 64
 """Words of the log that are read at once."""
+SENTENCES = 4
+"""Of a longer answer, worded side by side."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +103,64 @@ class Prefill(nn.Module):
         return _stacked(network.state(torch.cat([asked[:, :1], found], 1)).layers)
 
 
+class Tell(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, claims: Tensor) -> tuple[Tensor, ...]:
+        """claims: ids [SENTENCES, CLAIMS] -> k, v [layers, SENTENCES, heads, CLAIMS, d_head]."""
+        return _stacked(self.network.state(self.network.word(claims)).layers)
+
+
 class Decode(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, ids: Tensor, style: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """ids [1, L], k and v [layers, 1, heads, CLAIMS, d_head] as `prefill` gives them -> logits [1, L, V]."""
-        return self.network.answer(ids, style, _past(k, v, torch.zeros(1, k.shape[3])))
+        """ids [B, L], k and v [layers, B, heads, CLAIMS, d_head] as `prefill` gives them -> logits [B, L, V]."""
+        return self.network.answer(ids, style, _claims(k, v))
+
+
+class Verify(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ids: Tensor, style: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """ids [1, L]: BEGIN and the answer but for its last word; k and v: as for Decode -> logits [1, L, V]."""
+        return self.network.follow(ids, style, _claims(k, v), torch.zeros(1, dtype=torch.long))[0]
+
+
+class Follow(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, ids: Tensor, style: Tensor, place: Tensor, k: Tensor, v: Tensor, said_k: Tensor, said_v: Tensor,
+        said_bias: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        """ids [B, 1], the word before `place` [1]; k and v: as for Decode; said_k and said_v [layers, B, heads, L,
+        d_head], of the words before that one; said_bias [B, L] -> logits [B, 1, V], k, v [layers, B, heads, 1,
+        d_head]."""
+        said = _past(said_k, said_v, said_bias)
+        logits, cache = self.network.follow(ids, style, _claims(k, v), place, [said])
+        return logits, *_stacked(cache)
+
+
+class Flow(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, style: Tensor, k: Tensor, v: Tensor
+    ) -> tuple[Tensor, ...]:
+        """As `Network.flow` -> logits [1, L, V], and the noisy answer at the time `then` [1, L, d]."""
+        logits, mean = self.network.flow(noisy, clean, now, then, style, _claims(k, v))
+        return logits, moved(noisy, mean, *(at(self.network.clock, time) for time in (now, then)))
 
 
 class Look(nn.Module):
@@ -122,6 +184,10 @@ class Steer(nn.Module):
         return self.policy(actions, sigma, course, states, bias)
 
 
+def _claims(k: Tensor, v: Tensor) -> Past:
+    return _past(k, v, torch.zeros(k.shape[1], k.shape[3]))
+
+
 def _past(k: Tensor, v: Tensor, bias: Tensor) -> Past:
     return Past([*zip(k.unbind(0), v.unbind(0), strict=True)], bias)
 
@@ -131,12 +197,13 @@ def _stacked(cache: Sequence[KV]) -> tuple[Tensor, Tensor]:
 
 
 def graphs(network: Network) -> dict[str, Graph]:
-    """Those of GRAPHS, by name."""
+    """Those of GRAPHS, by name. The network is merged: it is not for training or saving any more."""
+    network.merge()
     config = network.config
     blind = vars(features([Observation(0)]))
 
-    def slots(name: str, length: int) -> dict[str, Tensor]:
-        shape = (config.layers, 1, config.heads, length, config.d // config.heads)
+    def slots(name: str, length: int, rows: int = 1) -> dict[str, Tensor]:
+        shape = (config.layers, rows, config.heads, length, config.d // config.heads)
         return {f"{name}k": torch.zeros(shape), f"{name}v": torch.zeros(shape)}
 
     log, claims = slots("log_", config.log_length), slots("", CLAIMS)
@@ -150,10 +217,25 @@ def graphs(network: Network) -> dict[str, Graph]:
     }
     asked = {"request": torch.zeros(1, config.request_length, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
-    answer = {
-        "ids": torch.zeros(1, config.answer_length, dtype=torch.long),
+    length = config.answer_length
+
+    def answer(words: int, rows: int = 1) -> dict[str, Tensor]:
+        return {"ids": torch.zeros(rows, words, dtype=torch.long), "style": torch.ones(rows, dtype=torch.long)}
+
+    def following(rows: int) -> dict[str, Tensor]:
+        place = {"place": torch.zeros(1, dtype=torch.long)}
+        said = slots("said_", length, rows) | {"said_bias": torch.zeros(rows, length)}
+        return answer(1, rows) | place | slots("", CLAIMS, rows) | said
+
+    several = answer(length, SENTENCES) | slots("", CLAIMS, SENTENCES)
+    noisy = {
+        "noisy": torch.zeros(1, length, config.d),
+        "clean": torch.zeros(1, length, dtype=torch.long),
+        "now": torch.zeros(1, length),
+        "then": torch.ones(1, length),
         "style": torch.ones(1, dtype=torch.long),
     }
+    told = {"claims": torch.zeros(SENTENCES, CLAIMS, dtype=torch.long)}
     slots_seen = config.scene_length + QUERIES
     steered = {
         "actions": torch.zeros(1, STEPS, 2),
@@ -166,7 +248,13 @@ def graphs(network: Network) -> dict[str, Graph]:
         Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
         Graph("read", Read(network), chunk | start | log, ("k", "v")),
         Graph("prefill", Prefill(network), seen | asked | start | bias | log, ("k", "v")),
-        Graph("decode", Decode(network), answer | claims, ("logits",)),
+        Graph("tell", Tell(network), told, ("k", "v")),
+        Graph("decode", Decode(network), answer(length) | claims, ("logits",)),
+        Graph("decodes", Decode(network), several, ("logits",)),
+        Graph("verify", Verify(network), answer(length) | claims, ("logits",)),
+        Graph("follow", Follow(network), following(1), ("logits", "new_k", "new_v")),
+        Graph("follows", Follow(network), following(SENTENCES), ("logits", "new_k", "new_v")),
+        Graph("flow", Flow(network), noisy | claims, ("logits", "later")),
         Graph("look", Look(network), seen | {"bias": torch.zeros(1, config.scene_length)}, ("states", "states_bias")),
         Graph("steer", Steer(network), steered, ("velocity",)),
     )

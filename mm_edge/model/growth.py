@@ -8,16 +8,19 @@ the mean that layer norm subtracts, which the zeros change. Knows nothing about 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from mm_edge.model.encoders import STATE_TOKENS
 from mm_edge.model.network import WINDOW, Network, NetworkConfig
+from mm_edge.model.tokenizer import Tokenizer
 
-_LAYER = re.compile(r"((?:policy\.)?blocks)\.(\d+)\.(.*)")
+_LAYER = re.compile(r"((?:policy\.)?blocks|steps\.\w+)\.(\d+)\.(.*)")
 _SCALED = re.compile(
     r"codes|answer_styles\.weight|standing\.weight|scene_place|answer_place|asking|finding|claim_place|queries"
+    r"|in_turn|flow_time\..*|steps\.\w+\.\d+\.from_\.(out|down)\.weight"
     r"|motion\.values"
     r"|encoder\.(values\..*|no_\w+|image_place|image_tokens\..*|state_tokens\..*|sound_token\..*|summary\.2\..*)"
     r"|blocks\.\d+\.(out|down)\..*"
@@ -49,6 +52,26 @@ def grown(small: Network, config: NetworkConfig) -> Network:
     return large
 
 
+@torch.no_grad()
+def reworded(network: Network, known: Tokenizer, wanted: Tokenizer) -> Network:
+    """The same network with the words of another tokenizer; those that it does not know begin as new ones, unlikely to
+    be said. Raises ValueError when the marks are other ones."""
+    marks = network.config.marks
+    if known.tokens[-marks:] != wanted.tokens[-marks:]:
+        raise ValueError("its marks are other ones")
+    config = replace(network.config, vocabulary=len(wanted))
+    made = Network(config)
+    other = ("words.", "unsaid", "clock")
+    made.load_state_dict({n: t for n, t in network.state_dict().items() if not n.startswith(other)}, strict=False)
+    made.unsaid.fill_(network.unsaid.min())
+    rows = {token: row for row, token in enumerate(known.tokens[:-marks])}
+    for row, token in enumerate(wanted.tokens[:-marks]):
+        if token in rows:
+            made.words.weight[row] = network.words.weight[rows[token]]
+            made.unsaid[row] = network.unsaid[rows[token]]
+    return made
+
+
 def _source(name: str, every: int) -> str | None:
     """What a tensor was called in the smaller network, where each layer is followed by `every` - 1 fewer."""
     layer = _LAYER.fullmatch(name)
@@ -60,7 +83,7 @@ def _source(name: str, every: int) -> str | None:
 
 def _views(name: str, target: Tensor, source: Tensor, large: Network, small: Network) -> tuple[Tensor, Tensor]:
     """Both cut so that what belongs together begins at the same index of every axis."""
-    if re.match(r"blocks\.\d+\.qkv", name):
+    if re.match(r"blocks\.\d+\.qkv|steps\.\w+\.\d+\.from_\.qkv", name):
         shape: tuple[int, ...] = (3, -1, small.config.d // small.config.heads)
     elif name.startswith("encoder.state_tokens"):
         shape = (STATE_TOKENS, -1)

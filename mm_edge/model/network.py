@@ -5,12 +5,13 @@ understood: its topic, and by which word of the log the answer is found. What th
 log of the drive and in the scene (recent history, percept, motion), which do not see each other, so that either can be
 kept, replaced or compacted alone. Then it is worded: an answer block is bidirectional and sees what was found, and
 nothing else, through cached keys and values (block diffusion: Arriola et al. 2025, section 3). What one step tells the
-next are tokens, the mean of the words it may be, so that doubt is passed on. Knows nothing about tokens' meaning,
-sampling or time.
+next are tokens, the mean of the words it may be, so that doubt is passed on. Words come by the same weights in three
+ways: a block at once, one after the other, or out of noise. Knows nothing about tokens' meaning or sampling.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mm_edge.model.attention import HIDDEN, attend, later
+from mm_edge.model.adapter import Adapter
+from mm_edge.model.attention import HIDDEN, later
+from mm_edge.model.block import KV, Block, normalised
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
+from mm_edge.model.flow import TIMES, at, clock, coloured, ramps
+from mm_edge.model.motion import Motion
 from mm_edge.model.policy import QUERIES, Policy
-from mm_edge.model.schema import SCENE_FACTS
 
 STYLES = 8
 """Wordings of a sentence, from 1 on."""
@@ -31,14 +35,16 @@ ASKED, STATED = 2, 3
 """Tokens of what a request asks: its topic, and the word of the log that the answer is found by. Tokens of what an
 answer states besides its topic."""
 CLAIMS = 1 + STATED
+BEGIN = 2
+"""Id of the token before the first one, where words come one after the other."""
+RANKS = {"understand": 16, "word": 32}
+"""Steps that add something of their own to the trunk's matrices, and the rank of that."""
 WINDOW = 4
 """A word of a text also carries this many words before it."""
 MATCHING, MATCHING_GAIN, COPYING_GAIN = 3, 4.0, 2.0
 """Heads of the first layer that begin as matching heads; how sharply, and how strongly they copy."""
 SPREADING = 100
 """Steps by which codes are moved apart."""
-NEWER = 64
-"""Words of a log over which a head of recency 1 gains 1 in its score."""
 ROPE_BASE = 20_000.0
 PERIODS = 3, 12
 """Powers of two, the last one left out: the periods in words by which a word of a log is told where it stands, so that
@@ -92,9 +98,6 @@ RUNGS: dict[str, dict[str, int]] = {"small": {}, "large": {"d": 240, "layers": 8
 """What differs from NetworkConfig's own values. A wider rung has more heads of the same width: it can then begin as a
 smaller one (model/growth.py)."""
 
-KV = tuple[Tensor, Tensor]
-"""Keys (rotated to their place) and values of one layer, each [B, heads, n, d_head]."""
-
 
 @dataclass(frozen=True)
 class Past:
@@ -107,76 +110,12 @@ class Past:
     bias: Tensor
 
 
-class Block(nn.Module):
-    """Pre-norm attention with normalised queries and keys (Henry et al. 2020), rotated places (Su et al. 2021) on a
-    part of each head, and a slope per head that favours what is recent (ALiBi: Press et al. 2022, here learnt, and in
-    the last number of queries and keys), since most questions are about the latest of several events; then a
-    squared-ReLU perceptron (So et al. 2021, Primer)."""
-
-    def __init__(self, d: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm_attention, self.norm_mlp = nn.LayerNorm(d), nn.LayerNorm(d)
-        self.qkv, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
-        self.up, self.down = nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
-        self.gain = nn.Parameter(torch.full((heads, 1, 1), 2.0))
-        self.recency = nn.Parameter(torch.linspace(0, 4, heads)[:, None, None])
-        for last in (self.out, self.down):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
-
-    def forward(
-        self, x: Tensor, turn: KV, age: Tensor, past: Sequence[tuple[KV, Tensor]], mask: Tensor | None
-    ) -> tuple[Tensor, KV]:
-        """x: [B, T, d]; turn: cosine and sine of its places, [T, turned / 2]; age: how recent it is in words, [T] or
-        [1]; past: keys, values and bias of what came before; mask: added to the scores among x, broadcast to [B, heads,
-        T, T], None: x is causal. Returns x and its own keys and values."""
-        q, k, v = self.qkv(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        q = rotated(normalised(q[..., :-1]), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
-        k = rotated(normalised(k[..., :-1]), turn)
-        q = torch.cat([q, self.recency.to(q.dtype).expand(*q.shape[:-1], 1)], -1)
-        k = torch.cat([k, (age / NEWER).to(k.dtype)[:, None].expand(*k.shape[:-1], 1)], -1)
-        attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
-        x = x + self.out(attended.transpose(1, 2).flatten(2))
-        return x + self.down(F.relu(self.up(self.norm_mlp(x))).square()), (k, v)
-
-
-def normalised(x: Tensor) -> Tensor:
-    """To a root mean square of 1 along the last axis."""
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6)
-
-
-def rotated(x: Tensor, turn: KV) -> Tensor:
-    """The first numbers of the last axis, turned pair by pair; turn: cosine and sine [T, pairs]."""
-    cos, sin = (part.to(x.dtype) for part in turn)
-    pairs = cos.shape[-1]
-    a, b, rest = x.split([pairs, pairs, x.shape[-1] - 2 * pairs], -1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest], -1)
-
-
-class Motion(nn.Module):
-    """What the lead vehicle does, from the newest summaries: the one scene fact that a single observation hides."""
-
-    def __init__(self, d: int, slots: int) -> None:
-        super().__init__()
-        values = len(SCENE_FACTS["lead_motion"])
-        self.slots = slots
-        self.narrow = nn.Linear(d, 24)
-        self.hidden = nn.Linear(24 * (slots + 1), 128)
-        self.head = nn.Linear(128, values)
-        self.values = nn.Parameter(torch.randn(values, d))
-
-    def forward(self, history: Tensor, summary: Tensor) -> tuple[Tensor, Tensor]:
-        """history [B, m, d], m <= slots, summary [B, d] -> logits [B, values], token [B, 1, d]."""
-        missing = self.slots - history.shape[1]
-        recent = torch.cat([F.pad(history, (0, 0, missing, 0)), summary[:, None]], 1)
-        logits = self.head(F.gelu(self.hidden(self.narrow(recent).flatten(1))))
-        return logits, (logits.softmax(-1) @ self.values)[:, None]
-
-
 class Network(nn.Module):
     codes: Tensor
     """[marks, d], of root mean square 1 and nothing behind their first numbers."""
+    clock: Tensor
+    _noise: Tensor | None
+    """What of a word is there at times from 0 to 1 (flow.py)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -195,7 +134,14 @@ class Network(nn.Module):
         self.answer_styles = nn.Embedding(STYLES + 1, d)
         self.scene_place = nn.Parameter(torch.randn(config.scene_length, d) * 0.5)
         self.answer_place = nn.Parameter(torch.randn(config.answer_length, d) * 0.5)
+        self.in_turn = nn.Parameter(torch.zeros(d))
+        self.flow_time = nn.Linear(2 * TIMES, d)
         self.blocks = nn.ModuleList(Block(d, config.heads) for _ in range(config.layers))
+        self.steps = nn.ModuleDict(
+            {step: nn.ModuleList(Adapter(d, rank) for _ in range(config.layers)) for step, rank in RANKS.items()}
+        )
+        self.register_buffer("clock", clock(config.vocabulary, d))
+        self.register_buffer("_noise", None, persistent=False)
         self.norm = nn.LayerNorm(d)
         self.unsaid = nn.Parameter(torch.zeros(config.vocabulary - config.marks))
         self.copying = nn.Linear(d, 1)
@@ -206,6 +152,7 @@ class Network(nn.Module):
         self.policy = Policy(d, config.policy, config.policy // 32, config.layers)
         nn.init.normal_(self.words.weight, std=0.02)
         nn.init.normal_(self.standing.weight, std=0.02)
+        nn.init.zeros_(self.flow_time.weight)
         begin_matching(self)
 
     def word(self, ids: Tensor) -> Tensor:
@@ -270,7 +217,8 @@ class Network(nn.Module):
         x = torch.cat([asked, self.asking.expand(len(ids), -1, -1)], 1)
         after = self.config.request_length + torch.arange(ASKED)
         places = start + self.config.scene_length + torch.cat([torch.arange(ids.shape[1]), after])
-        states, _ = self._run(x, places, start, past, _causal(x.shape[1], F.pad(bias, (0, ASKED))))
+        mask = _causal(x.shape[1], F.pad(bias, (0, ASKED)))
+        states, _ = self._run(x, places, start, past, mask, "understand")
         return self.say(states[-1][:, -ASKED:])
 
     def find(self, asked: Tensor, start: Tensor, past: Sequence[Past]) -> Tensor:
@@ -285,15 +233,51 @@ class Network(nn.Module):
     def state(self, claims: Tensor) -> Past:
         """A topic and what is stated about it [B, CLAIMS, d], as `word` or `meant` gives them, as the context of an
         answer."""
-        _, cache = self._run(claims + self.claim_place, torch.arange(CLAIMS), torch.zeros(1), (), _all())
+        _, cache = self._run(claims + self.claim_place, torch.arange(CLAIMS), torch.zeros(1), (), _all(), "word")
         return Past(cache, torch.zeros(len(claims), CLAIMS))
 
     def answer(self, ids: Tensor, style: Tensor, claims: Past) -> Tensor:
-        """ids [B, L] in style [B] -> logits [B, L, V]."""
-        x = self.word(ids) + self.answer_place[: ids.shape[1]] + self.answer_styles(style)[:, None]
-        places = CLAIMS + torch.arange(ids.shape[1])
-        states, _ = self._run(x, places, torch.zeros(1), [claims], _all())
-        return self.say(states[-1])
+        """All words of a sentence [B, L] in style [B], any of them masked or wrong -> what belongs there: logits [B, L,
+        V]."""
+        return self._worded(self.word(ids), style, [claims], torch.arange(ids.shape[1]), _all())[0]
+
+    def follow(
+        self, ids: Tensor, style: Tensor, claims: Past, place: Tensor, earlier: Sequence[Past] = ()
+    ) -> tuple[Tensor, list[KV]]:
+        """Words [B, t] of a sentence from `place` [1] on, each seeing only those before it and the `earlier` ones ->
+        what follows each: logits [B, t, V], and their own keys and values. The word before the first is BEGIN."""
+        x, places = self.word(ids) + self.in_turn, place + torch.arange(ids.shape[1])
+        return self._worded(x, style, [claims, *earlier], places, None)
+
+    def flow(
+        self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, style: Tensor, claims: Past
+    ) -> tuple[Tensor, Tensor]:
+        """The two-time denoiser of a flow map on the simplex (FMLM: section 4 of its third version): what a sentence is
+        on the mean, as the way from `now` to `then` needs it.
+
+        noisy: [B, L, d], (1 - c) noise + c word, in coordinates in which noise is of unit covariance (`noise`); clean:
+        [B, L], ids of the tokens that are given already, which have now = 1; now and then: [B, L] from 0 to 1. Returns
+        logits [B, L, V] and the mean of these words in the coordinates of `noisy`.
+        """
+        colour, white = self.noise()
+        share = at(self.clock, now)[..., None]
+        level = ((1 - share).square() * self.config.vocabulary + share.square()).rsqrt()
+        x = torch.where((now >= 1)[..., None], self.word(clean), noisy @ colour * level)
+        x = x + self.flow_time(torch.cat([ramps(now), ramps(then)], -1))
+        logits, _ = self._worded(x, style, [claims], torch.arange(x.shape[1]), _all())
+        return logits, self.meant(logits) @ white
+
+    def noise(self) -> Tensor:
+        """[2, d, d]: what turns white noise into noise over all words, as the trunk sees it, and back."""
+        return coloured(self._table().detach()) if self._noise is None else self._noise
+
+    def _worded(
+        self, x: Tensor, style: Tensor, past: Sequence[Past], places: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, list[KV]]:
+        """x: [B, L, d], at places [L] of a sentence -> logits [B, L, V], keys and values."""
+        x = x + self.answer_place[places.long()] + self.answer_styles(style)[:, None]
+        states, cache = self._run(x, CLAIMS + places, torch.zeros(1), past, mask, "word")
+        return self.say(states[-1]), cache
 
     def say(self, state: Tensor) -> Tensor:
         """The trunk's last state [B, L, d] -> logits [B, L, V]. A mark is read where a word's own code is, or where the
@@ -306,15 +290,35 @@ class Network(nn.Module):
         marks = F.linear(code, self.codes[:, :size] * self.sureness * self.config.d**-0.5) + self.copying(said)
         return torch.cat([words, marks], -1)
 
+    def merge(self) -> None:
+        """Give every step matrices of its own, with what it adds: quicker to run. Such a network is not for saving."""
+        self._noise = self.noise()
+        for step, adapters in [*self.steps.items()]:
+            if isinstance(adapters[0], Adapter):  # type: ignore[index]
+                own = copy.deepcopy(self.blocks)
+                for block, adapter in zip(own, adapters, strict=True):  # type: ignore[call-overload]
+                    adapter.merge(block)
+                self.steps[step] = own
+
     def _run(
-        self, x: Tensor, places: Tensor, age: Tensor, past: Sequence[Past], mask: Tensor | None
+        self,
+        x: Tensor,
+        places: Tensor,
+        age: Tensor,
+        past: Sequence[Past],
+        mask: Tensor | None,
+        step: str | None = None,
     ) -> tuple[list[Tensor], list[KV]]:
-        """The state after every layer, and every layer's keys and values; age and mask: as in Block."""
+        """The state after every layer, and every layer's keys and values; age and mask: as in Block; step: one of
+        RANKS."""
         turn = self._turn(places)
         states, cache = [], []
         for index, block in enumerate(self.blocks):
             known = [(segment.layers[index], segment.bias[:, None, None]) for segment in past]
-            x, kv = block(x, turn, age, known, mask)
+            own = None if step is None else self.steps[step][index]  # type: ignore[index]
+            if isinstance(own, Block):
+                block, own = own, None
+            x, kv = block(x, turn, age, known, mask, own)
             states.append(x)
             cache.append(kv)
         return states, cache

@@ -27,19 +27,19 @@ class Tokenizer:
         marks = tuple(word for word in said if word.startswith(MARKS))
         self.spoken = (*(word for word in said if word not in set(marks)), *marks)
         self.heard, self.sentences = tuple(heard), tuple(sentences)
-        self._tokens = (*SPECIAL, *(f"#{letter}" for letter in LETTERS), *self.heard, *self.spoken)
-        self.first_spoken = len(self._tokens) - len(self.spoken)
+        self.tokens = (*SPECIAL, *(f"#{letter}" for letter in LETTERS), *self.heard, *self.spoken)
+        self.first_spoken = len(self.tokens) - len(self.spoken)
         """The smallest id of a spoken word: of what lies below, an answer may hold EOS only."""
-        self._ids = {token: index for index, token in enumerate(self._tokens)}
+        self._ids = {token: index for index, token in enumerate(self.tokens)}
         self.marks = [index for token, index in self._ids.items() if token.startswith(MARKS)]
-        self.names = [index for index in self.marks if self._tokens[index].startswith("@")]
-        self._any = {index: self._ids[f"{self._tokens[index][0]}0"] for index in self.marks}
-        self._language = {tuple(self._whole(sentence)) for sentence in self.sentences}
+        self.names = [index for index in self.marks if self.tokens[index].startswith("@")]
+        self._any = {index: self._ids[f"{self.tokens[index][0]}0"] for index in self.marks}
+        self.language = {tuple(self._whole(sentence)) for sentence in self.sentences}
         self.unasked = [index for token, index in self._ids.items() if token.startswith(UNASKED)]
         """The topics that are no answer to a request."""
 
     def __len__(self) -> int:
-        return len(self._tokens)
+        return len(self.tokens)
 
     def id(self, word: str) -> int | None:
         """The id of a whole word, None when it is not known."""
@@ -73,7 +73,7 @@ class Tokenizer:
     def is_sentence(self, ids: Sequence[int]) -> bool:
         """Whether an answer is, up to its end, a sentence of the language."""
         pattern = tuple(self._any.get(index, index) for index in self._until_end(ids))
-        return not self._language or pattern in self._language
+        return not self.language or pattern in self.language
 
     def log(self, words: Iterable[str]) -> list[int]:
         """The ids of a log's words. Raises ValueError for an unknown one."""
@@ -81,12 +81,12 @@ class Tokenizer:
 
     def topic(self, ids: Sequence[int]) -> str:
         """The topic in an answer's first token, without its brackets; "" when there is none."""
-        first = self._tokens[ids[0]] if ids else ""
+        first = self.tokens[ids[0]] if ids else ""
         return first[1:-1] if first.startswith("<") and first not in SPECIAL else ""
 
     def text(self, ids: Sequence[int]) -> str:
         """An answer in plain writing, up to its end, without its topic."""
-        words = [self._tokens[index] for index in self._until_end(ids)]
+        words = [self.tokens[index] for index in self._until_end(ids)]
         spaced = " ".join(word for word in words if not word.startswith("<"))
         joined = re.sub(r" ([.,?!])", r"\1", spaced)
         joined = re.sub(r"\bi\b", "I", joined)

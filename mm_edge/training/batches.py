@@ -25,8 +25,9 @@ from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.drive import Drive
 from mm_edge.world.grammar import draw, write
 from mm_edge.world.journey import LONGEST_LINE, Journey
-from mm_edge.world.questions import WORDINGS, answer, pick, request, topic_unasked
+from mm_edge.world.questions import ENDINGS, WORDINGS, answer, pick, request, topic_unasked, worded
 from mm_edge.world.recall import ABOUT_KIND, HISTORY_FAMILIES, ask_history
+from mm_edge.world.sentences_told import REQUESTS
 
 DURATION_S, SPACING_S = 14.0, 0.5
 HEIGHTS = (96, 96, 96, 96, 96, 144, 192, 240)
@@ -34,8 +35,9 @@ HEIGHTS = (96, 96, 96, 96, 96, 144, 192, 240)
 SHAKEN_PX = 2, 4
 """How far a drive's pictures are moved on a visit, at most: rows, columns."""
 IGNORE = -100
-UNASKED, CROWD, PAST = 0.12, 0.25, 0.3
-"""Shares of the requests that are none, that are in people's own words, and that are about the past of the drive."""
+UNASKED, CROWD, PAST, TELLING = 0.12, 0.25, 0.3, 0.06
+"""Shares of the requests that are none, that are in people's own words, that are about the past of the drive, and that
+ask for several sentences."""
 CROWD_REFUSED = 0.4
 """Share of the crowd's requests that are refused."""
 SHORT_LOGS = 0.2
@@ -50,6 +52,8 @@ HARD = ("when", "after", "task_state", "stops_since", "call_before", "call_lengt
 """Families that need more than the latest event of a kind: asked about logs alone twice as often as the others."""
 WORDS_PER_FIND = 8
 """Of logs that nothing else is about."""
+UNSTYLED = 0.15
+"""Share of the sentences whose style is not told."""
 PRESENT = tuple(family for family in WORDINGS if family != REFUSED)
 """What there is to find in every scene."""
 WHOLE = frozenset(wording for wordings in WORDINGS.values() for wording in wordings)
@@ -127,7 +131,8 @@ class Recall:
 
 @dataclass(frozen=True)
 class Wording:
-    """Claims [Q, CLAIMS], a style [Q] and the answer that words them in it [Q, L]: nothing else is needed for that."""
+    """Claims [Q, CLAIMS], a style [Q], 0: any, and the answer that words them in it [Q, L]: nothing else is needed for
+    that."""
 
     claims: Tensor
     style: Tensor
@@ -213,6 +218,21 @@ def batch(
     )
 
 
+def requested(
+    seen: Callable[[int], Seen],
+    seeds: Sequence[int],
+    visit: int,
+    shape: BatchShape,
+    config: NetworkConfig,
+    tokenizer: Tokenizer,
+) -> Batch:
+    """As `batch`, of requests alone."""
+    rng = np.random.default_rng([*seeds, visit, 53])
+    whole = _joined([_moved(seen(seed), rng) for seed in seeds])
+    journeys = [Journey(int(rng.integers(TRAINING_SEEDS)), shape.log) for _ in seeds for _ in range(shape.moments)]
+    return Batch(whole, *_logs([], 0), _requests(journeys, whole, shape.requests, rng, config, tokenizer), None)
+
+
 def recall(seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recall:
     """About `words` words in logs of up to `log`, of journeys that follow from `seed`."""
     rng = np.random.default_rng([seed, 41])
@@ -227,12 +247,15 @@ def recall(seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recall:
 
 
 def wording(seed: int, count: int, config: NetworkConfig, tokenizer: Tokenizer) -> Wording:
-    """Of all that there is to say, every kind as often as the others."""
+    """Of all that there is to say. Whatever is found beside the topic of several sentences is of no account."""
     rng = np.random.default_rng([seed, 47])
     drawn = [(*draw(rng), int(rng.integers(1, STYLES + 1))) for _ in range(count)]
+    told = rng.random(count) >= UNSTYLED
+    found = [stated_by(facts if topic not in REQUESTS else draw(rng)[1]) for topic, facts, _ in drawn]
+    claims = (f"<{topic}> {stated}" for (topic, *_), stated in zip(drawn, found, strict=True))
     return Wording(
-        claims=_rows(tokenizer.claims(f"<{topic}> {stated_by(facts)}", CLAIMS) for topic, facts, _ in drawn),
-        style=torch.tensor([style for *_, style in drawn]),
+        claims=_rows(tokenizer.claims(claim, CLAIMS) for claim in claims),
+        style=torch.tensor([style for *_, style in drawn]) * torch.from_numpy(told),
         answer=_rows(tokenizer.sentence(write(*each), config.answer_length) for each in drawn),
     )
 
@@ -334,6 +357,9 @@ def _request(journey: Journey, rng: np.random.Generator) -> tuple[str, str, str]
     if chance < CROWD + PAST:
         question = ask_history(journey, rng)
         return journey.names.marked(question.text), f"<{question.topic}>", question.about
+    if chance < CROWD + PAST + TELLING:
+        family = pick(rng, [*REQUESTS])
+        return worded(rng, REQUESTS[family], ENDINGS), f"<{family}>", ""
     family = pick(rng, [*WORDINGS])
     return journey.names.marked(request(family, rng)), f"<{family}>", ""
 

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mm_edge.engine.base import Engine, Log, Percept
-from mm_edge.generation.diffusion import Draft, drafts
+from mm_edge.engine.base import Context, Engine, Log, Percept
+from mm_edge.generation import DECODERS
+from mm_edge.generation.draft import Draft
 from mm_edge.model.network import STYLES
 from mm_edge.model.policy import STEPS, path
 from mm_edge.training.batches import SPACING_S
@@ -26,13 +27,25 @@ from mm_edge.world.questions import FAMILIES, Question, ask, right
 from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 
 DURATION_S = 14.0
-PASSES = 4
+PASSES = 24
+DECODER = DECODERS["quality"]
+"""As the nodes have it."""
 MOMENTS, TURNS = 2, 6
 """Of a drive, and questions at each of them."""
 TOGETHER = STYLES
 """Requests in people's own words that are asked on one drive, each answered in another style."""
 ROUTED_WORDS = 256
 """Words of the log whose names a request in people's own words may hold."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and what its answer is to be worded from."""
+
+    question: Question
+    context: Context
+    forbidden: Sequence[int]
+    pooled: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,16 @@ Pair = tuple[Outcome, Outcome]
 
 
 def outcomes(engine: Engine, first_seed: int, drives: int) -> Iterator[Pair]:
+    """Answers to `asked_now`."""
+    return (evaluate(engine, asked) for asked in asked_now(engine, first_seed, drives))
+
+
+def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Pair]:
+    """Answers to `asked_past`."""
+    return (evaluate(engine, asked) for asked in asked_past(engine, first_seed, drives, words))
+
+
+def asked_now(engine: Engine, first_seed: int, drives: int) -> Iterator[Asked]:
     """Questions about the present at MOMENTS of each of `drives` drives from `first_seed` on, families in turn."""
     families = cycle(FAMILIES)
     for seed in range(first_seed, first_seed + drives):
@@ -62,11 +85,11 @@ def outcomes(engine: Engine, first_seed: int, drives: int) -> Iterator[Pair]:
             scene = seen(engine, drive, t_s)
             for family in islice(families, TURNS):
                 question = ask(drive, t_s, rng, family)
-                yield evaluate(engine, *scene, question.text, question, int(rng.integers(1, STYLES + 1)))
+                yield _asked(engine, *scene, question.text, question, int(rng.integers(1, STYLES + 1)))
 
 
-def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Pair]:
-    """As `outcomes`, about the past: logs of `words` words."""
+def asked_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Asked]:
+    """As `asked_now`, about the past: logs of `words` words."""
     families = cycle(HISTORY_FAMILIES)
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 13])
@@ -75,7 +98,7 @@ def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterat
         for family in islice(families, MOMENTS * TURNS):
             question = ask_history(journey, rng, family)
             request = journey.names.marked(question.text)
-            yield evaluate(engine, *scene, request, question, int(rng.integers(1, STYLES + 1)), log)
+            yield _asked(engine, *scene, request, question, int(rng.integers(1, STYLES + 1)), log)
 
 
 def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
@@ -88,7 +111,7 @@ def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str
         percept = engine.encode(Drive(seed, DURATION_S).observation(DURATION_S / 2))
         for style, text in enumerate(texts, 1):
             context = engine.prefill(None, percept, journey.names.marked(text), style)
-            topics.append([*drafts(engine, context, 1, engine.tokenizer.unasked)][-1].topic)
+            topics.append(next(DECODER(engine, context, 1, engine.tokenizer.unasked)).topic)
     return topics
 
 
@@ -114,7 +137,13 @@ def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Tensor, Percept, boo
     return torch.stack(past), engine.encode(drive.observation(t_s)), drive.sees(t_s)
 
 
-def evaluate(
+def evaluate(engine: Engine, asked: Asked) -> Pair:
+    """One turn."""
+    first, *better = DECODER(engine, asked.context, PASSES, asked.forbidden)
+    return tuple(outcome(asked, draft) for draft in (better[-1] if better else first, first))  # type: ignore[return-value]
+
+
+def _asked(
     engine: Engine,
     past: Tensor,
     percept: Percept,
@@ -123,26 +152,23 @@ def evaluate(
     question: Question,
     style: int,
     log: Log | None = None,
-) -> Pair:
-    """One turn."""
-    cache = engine.prefill(past, percept, request, style, log)
+) -> Asked:
     tokenizer = engine.tokenizer
     held = set(log.ids) if log else set()
     nobody = [index for index in tokenizer.names if index not in held]
     forbidden = [*nobody, *(tokenizer.unasked if request else ())]
-    first, *better = drafts(engine, cache, PASSES, forbidden)
-    pooled = percept.pooled if sees else None
-    return _outcome(question, better[-1] if better else first, pooled), _outcome(question, first, pooled)
+    context = engine.prefill(past, percept, request, style, log)
+    return Asked(question, context, forbidden, percept.pooled if sees else None)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:
     return float((one - other).norm(dim=-1).mean())
 
 
-def _outcome(question: Question, draft: Draft, pooled: NDArray[np.float32] | None) -> Outcome:
+def outcome(asked: Asked, draft: Draft) -> Outcome:
     sentence = said(draft)
-    grammatical = parse(sentence) is not None
-    return Outcome(question, sentence, right(sentence, question), grammatical, draft.confidence, draft.passes, pooled)
+    is_right, grammatical = right(sentence, asked.question), parse(sentence) is not None
+    return Outcome(asked.question, sentence, is_right, grammatical, draft.confidence, draft.passes, asked.pooled)
 
 
 def said(draft: Draft) -> str:

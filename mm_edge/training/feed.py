@@ -16,7 +16,7 @@ from mm_edge.model.encoders import Sight
 from mm_edge.model.features import Features
 from mm_edge.model.network import NetworkConfig
 from mm_edge.model.tokenizer import Tokenizer
-from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording
+from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, requested, wording
 from mm_edge.training.recipe import Recipe
 
 Sense = Callable[[Features], Sight]
@@ -33,10 +33,13 @@ class Feed(Dataset[Given]):
 
     def __getitem__(self, step: int) -> Given:
         recipe, visit = self.recipe, step * self.recipe.processes + self.process
-        looking = step < recipe.look_steps
+        looking = recipe.learns == "path" or step < recipe.look_steps
         log = 0 if looking else recipe.drive_log_length(step)
         shape = BatchShape(requests=recipe.requests, finds=recipe.finds, log=log)
-        drives = batch(self._look, recipe.seeds(step, self.process), visit, shape, self.config, self.tokenizer)
+        make = requested if recipe.learns == "speech" else batch
+        drives = make(self._look, recipe.seeds(step, self.process), visit, shape, self.config, self.tokenizer)
+        if recipe.learns == "speech":
+            return drives, None, wording(visit, recipe.wordings, self.config, self.tokenizer)
         if looking:
             return drives, None, None
         logs = recall(visit, recipe.recall, recipe.log_length(step), self.tokenizer)

@@ -1,7 +1,6 @@
-"""What training minimises: what is seen, asked and found, and masked tokens of the answers.
+"""What training minimises of a turn up to its words: what is seen, asked and found, and where the vehicle goes.
 
-Masked diffusion after LLaDA (Nie et al. 2025, equation 3): a share t of an answer is masked, the cross-entropy of what
-is masked counts 1/t. Knows nothing about where batches come from.
+Knows nothing about where batches come from.
 """
 
 from __future__ import annotations
@@ -16,25 +15,19 @@ from mm_edge.model.encoders import Encoded
 from mm_edge.model.features import Features
 from mm_edge.model.network import HIDDEN, WINDOW, Network, Past
 from mm_edge.model.policy import SCALE, SPACING_S, Policy
-from mm_edge.model.tokenizer import EOS, MASK
-from mm_edge.training.batches import IGNORE, Batch, Finds, Recall, Requests, Seen, Wording
+from mm_edge.model.tokenizer import EOS
+from mm_edge.training.batches import IGNORE, Batch, Finds, Recall, Requests, Seen
+from mm_edge.training.speech import Parts, word_losses
 
-ALL_MASKED = 0.4
-"""Share of the answers that are masked entirely: few-pass decoding begins there."""
-DOUBTFUL, DOUBT = 0.3, 0.4
-"""Share of the answers that are worded from claims in doubt, and how much of them at most is something else."""
-FILLING = 0.1
-"""Weight of the tokens after the end of a sentence, or of what it states."""
 WEIGHTS = {
     "facts": 1.0, "gap": 1.0, "course": 0.3, "motion": 1.0, "action": 1.0,
-    "asked": 1.0, "found": 1.0, "recalled": 1.0, "worded": 0.5,
+    "asked": 1.0, "found": 1.0, "recalled": 1.0,
+    "worded": 0.5, "edited": 0.5, "followed": 0.5, "flowed": 0.5, "mapped": 0.5,
 }  # fmt: skip
 FAR_WEIGHT = 0.3
 """Of how many metres off the actions lead, beside the flow's own loss."""
 SLOWEST_MPS = 3.0
 """A curvature counts at least as at this speed."""
-Parts = dict[str, Tensor]
-"""Some of WEIGHTS."""
 
 
 def recall_losses(network: Network, recall: Recall) -> Parts:
@@ -42,11 +35,6 @@ def recall_losses(network: Network, recall: Recall) -> Parts:
     words = recall.log.shape[1] - WINDOW
     log = Past(network.read(network.text(recall.log), torch.zeros(1)), torch.zeros(len(recall.log), words))
     return {"recalled": _found_loss(network, recall.finds, torch.full((1,), float(words)), [log])}
-
-
-def wording_losses(network: Network, wording: Wording, generator: torch.Generator | None) -> Parts:
-    """What is stated, put into words."""
-    return {"worded": _worded_loss(network, wording, generator)}
 
 
 def drive_losses(network: Network, batch: Batch, generator: torch.Generator | None) -> Parts:
@@ -79,6 +67,17 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
     parts["asked"] = torch.stack([_asked_loss(network, requests, start, now) for requests in batch.requests]).mean()
     parts["found"] = _found_loss(network, batch.finds, start, [log, now])
     return parts
+
+
+def request_losses(network: Network, batch: Batch) -> Parts:
+    """What requests ask, beside scenes that are given."""
+    with torch.no_grad():
+        encoded = network.encoder(batch.seen.senses)
+        history, hidden = remembered(network, encoded, batch.seen)
+        start = torch.full((1,), float(batch.log_bias.shape[1]))
+        scene = network.scene(history, encoded.summary, encoded.tokens)
+        now = Past(network.look(scene, start, _bias(hidden))[0], _bias(hidden))
+    return {"asked": torch.stack([_asked_loss(network, requests, start, now) for requests in batch.requests]).mean()}
 
 
 def action_loss(
@@ -122,31 +121,13 @@ def far_off(off: Tensor, speed: Tensor) -> Tensor:
 def _asked_loss(network: Network, requests: Requests, start: Tensor, scene: Past) -> Tensor:
     """start: [1], the place of the scenes; scene: of every moment."""
     asked = network.understand(requests.ids, start, [scene], _bias(requests.hidden))
-    return _word_losses(asked, requests.asked, torch.zeros(1, dtype=torch.bool)).mean()
+    return word_losses(asked, requests.asked, torch.zeros(1, dtype=torch.bool)).mean()
 
 
 def _found_loss(network: Network, finds: Finds, start: Tensor, past: Sequence[Past]) -> Tensor:
     """start: [1], the place of the scenes."""
     found = network.find(network.word(finds.asked), start, past)
-    return _word_losses(found, finds.stated, finds.stated == EOS).mean()
-
-
-def _worded_loss(network: Network, wording: Wording, generator: torch.Generator | None) -> Tensor:
-    rows = len(wording.claims)
-    doubt = DOUBT * torch.rand(rows, 1, 1, generator=generator)
-    doubt = doubt * (torch.rand(rows, 1, 1, generator=generator) < DOUBTFUL)
-    told = network.word(wording.claims)
-    claims = network.state(torch.lerp(told, told.roll(1, 0), doubt))
-    masked, weight = mask_some(wording.answer, generator)
-    ids = torch.where(masked, MASK, wording.answer)
-    each = _word_losses(network.answer(ids, wording.style, claims), wording.answer, filling(wording.answer))
-    return (each * masked * weight).sum() / (wording.answer != EOS).sum()
-
-
-def _word_losses(logits: Tensor, target: Tensor, fills: Tensor) -> Tensor:
-    """Cross-entropies [Q, L], FILLING times where the target only `fills` up."""
-    each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none").view_as(target)
-    return each * torch.where(fills, FILLING, 1.0)
+    return word_losses(found, finds.stated, finds.stated == EOS).mean()
 
 
 def remembered(network: Network, encoded: Encoded, seen: Seen) -> tuple[Tensor, Tensor]:
@@ -163,20 +144,6 @@ def remembered(network: Network, encoded: Encoded, seen: Seen) -> tuple[Tensor, 
 def _bias(hidden: Tensor) -> Tensor:
     """hidden: bool [B, n] -> what is added to attention scores."""
     return torch.zeros(hidden.shape).masked_fill(hidden, HIDDEN)
-
-
-def filling(answer: Tensor) -> Tensor:
-    """Which tokens [Q, L] follow the first end of the sentence."""
-    return (answer == EOS).cumsum(1) > 1
-
-
-def mask_some(answer: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Which tokens [Q, L] to mask, and the weight [Q, 1] of each row's loss: 1 / t."""
-    rows, length = answer.shape
-    share = torch.rand(rows, 1, generator=generator).clamp(min=1 / length)
-    share = torch.where(torch.rand(rows, 1, generator=generator) < ALL_MASKED, 1.0, share)
-    masked = torch.rand(rows, length, generator=generator) < share
-    return masked, 1 / share.clamp(min=0.25)
 
 
 def _class_loss(logits: Tensor, target: Tensor) -> Tensor:

@@ -30,7 +30,9 @@ class Recipe(BaseModel):
     rung: Literal["small", "large"] = Field("small", description="Size of the network.")
     begin: Path | None = Field(None, description="Weights to begin with; none: random ones.")
     eyes: Path | None = Field(None, description="Weights, of any rung, of which only what looks is taken over.")
-    keep_eyes: bool = Field(False, description="Leave what looks as it is. Without questions the path learns.")
+    learns: Literal["all", "path", "speech"] = Field(
+        "all", description="path, speech: trunk and eyes stay; only the policy, or what steps have for themselves."
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the weights are.")
     steps: int = Field(5200, ge=1, description="Updates of the weights.")
     minutes: float | None = Field(None, gt=0, description="After so long it ends, as at the last step; 1 process.")
@@ -82,8 +84,8 @@ class Recipe(BaseModel):
             raise ValueError(f"the last drive is beyond the {TRAINING_SEEDS} that are for training")
         if self.pool < self.processes * max(1, self.workers):
             raise ValueError(f"{self.pool} drives are too few for {self.processes * max(1, self.workers)} processes")
-        if self.keep_eyes and self.workers:
-            raise ValueError("eyes that are kept look in the process that has them: `keep_eyes` needs 0 workers")
+        if self.learns != "all" and self.workers:
+            raise ValueError(f"eyes that are kept look in the process that has them: `{self.learns}` needs 0 workers")
         if self.minutes is not None and self.processes > 1:
             raise ValueError("several processes would not end at the same step: `minutes` needs 1 process")
         if self.device == "cuda" and self.processes > 1:

@@ -39,7 +39,7 @@ def run(recipe: Recipe) -> Path:
     else:
         mp.spawn(_process, (recipe, _free_port()), recipe.processes)
     weights = recipe.out / "weights.safetensors"
-    if recipe.keep_eyes or recipe.steps > recipe.look_steps:  # there is something that answers
+    if recipe.learns != "all" or recipe.steps > recipe.look_steps:  # there is something that answers
         write_reference(open_engine(weights), reference_path(weights))
         fit_trust(weights, recipe.out / "weights.trust.json")
     draw(recipe.out / "log.csv", recipe.out / "curve.png")

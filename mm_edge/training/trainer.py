@@ -27,20 +27,22 @@ from mm_edge.model.checkpoint import CheckpointError, load, save
 from mm_edge.model.encoders import Sight
 from mm_edge.model.events import EVENTS
 from mm_edge.model.features import Features
-from mm_edge.model.growth import grown
+from mm_edge.model.growth import grown, reworded
 from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.training.batches import Batch, Recall, Wording
 from mm_edge.training.feed import Feed, Given, loader
 from mm_edge.training.gradients import Gradients, moved
-from mm_edge.training.losses import WEIGHTS, drive_losses, recall_losses, wording_losses
+from mm_edge.training.losses import WEIGHTS, drive_losses, recall_losses, request_losses
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
+from mm_edge.training.speech import speech_losses, wording_losses
 from mm_edge.world.crowd import crowd
 from mm_edge.world.grammar import TEMPLATES, sentences, vocabulary
 from mm_edge.world.questions import WORDINGS
 from mm_edge.world.recall import HISTORY
+from mm_edge.world.sentences_told import REQUESTS
 from mm_edge.world.template import WORDS
 
 CLIP_NORM = 1.0
@@ -52,6 +54,8 @@ EYES = tuple(
     )
 )
 """What looks, and is of the same size in every rung; beside it the first guess of the path, which always learns."""
+SPEAKING = ("steps.", "in_turn", "flow_time.", "asking", "claim_place", "answer_styles.", "answer_place")
+"""What understanding and wording have for themselves."""
 FASTER = 10
 """How much faster a head's sharpness and recency are learnt: single numbers, that have far to go."""
 OFTEN = 5
@@ -60,7 +64,7 @@ OFTEN = 5
 
 def new_tokenizer() -> Tokenizer:
     """All words of the answers, of the drives' questions, and those that the crowd's requests hold often."""
-    wordings = [wording for wordings in (WORDINGS | HISTORY).values() for wording in wordings]
+    wordings = [wording for wordings in (WORDINGS | HISTORY | REQUESTS).values() for wording in wordings]
     stated = [value for template in TEMPLATES for value in template.facts.values()]
     stated += [value for values in FACTS.values() for value in values] + [*WORDS.values(), *EVENTS]
     asked = {word for text in (*wordings, *stated) for word in re.findall(r"[\w']+", text)}
@@ -86,8 +90,10 @@ class Trainer:
             self.network = begin_with(recipe.begin, self.config, self.tokenizer)
         if recipe.eyes is not None:
             take_eyes(self.network, recipe.eyes)
-        if recipe.keep_eyes:
+        if recipe.learns == "path":
             keep_eyes(self.network)
+        elif recipe.learns == "speech":
+            only_speech(self.network, recipe.begin, self.tokenizer)
         torch.set_float32_matmul_precision("highest" if recipe.device == "cpu" else "high")
         self.network.to(recipe.device)
         self.optimizers = optimizers(self.network, recipe)
@@ -97,9 +103,15 @@ class Trainer:
         if recipe.device == "cuda":
             for parameter in (each for each in self.network.parameters() if each.requires_grad):
                 parameter.grad = torch.zeros_like(parameter)
-        self.of_drives = Gradients(lambda given: self._weighed(drive_losses(self.network, given, self.masks)))
-        self.of_logs = Gradients(lambda given: self._weighed(recall_losses(self.network, given)))
-        self.of_words = Gradients(lambda given: self._weighed(wording_losses(self.network, given, self.masks)))
+        network, speech = self.network, recipe.learns == "speech"
+        of_words = speech_losses if speech else wording_losses
+        self.of_drives = Gradients(
+            lambda given: self._weighed(
+                request_losses(network, given) if speech else drive_losses(network, given, self.masks)
+            )
+        )
+        self.of_logs = Gradients(lambda given: self._weighed(recall_losses(network, given)))
+        self.of_words = Gradients(lambda given: self._weighed(of_words(network, given, self.masks)))
         self._resume()
 
     def run(self) -> None:
@@ -125,7 +137,7 @@ class Trainer:
 
     def _given(self) -> DataLoader[Given]:
         """What is left to learn from, in order."""
-        sense = self._sense if self.recipe.keep_eyes else None
+        sense = None if self.recipe.learns == "all" else self._sense
         return loader(Feed(self.recipe, self.process, self.config, self.tokenizer, sense), self.step)
 
     @torch.no_grad()
@@ -194,7 +206,7 @@ def begin_with(path: Path, config: NetworkConfig, tokenizer: Tokenizer) -> Netwo
     try:
         other, words = load(path)
         if (words.spoken, words.heard) != (tokenizer.spoken, tokenizer.heard):
-            raise ValueError("its words are other ones")
+            other = reworded(other, words, tokenizer)
         network = other if other.config == config else grown(other, config)
     except (CheckpointError, ValueError) as error:
         raise UserError(f"cannot begin with {path}: {error}") from error
@@ -226,6 +238,18 @@ def keep_eyes(network: Network) -> None:
     network.encoder.summary.requires_grad_(False)
 
 
+def only_speech(network: Network, begin: Path | None, tokenizer: Tokenizer) -> None:
+    """Leave all as it is but what understanding and wording have for themselves, and words that `begin` lacks."""
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith(SPEAKING))
+    known = set() if begin is None else {*load(begin)[1].tokens}
+    is_new = torch.tensor([token not in known for token in tokenizer.tokens])[: len(network.unsaid)]
+    for words in (network.words.weight, network.unsaid):
+        words.requires_grad_(True)
+        new = is_new.view(-1, *(1 for _ in words.shape[1:])).to(words.dtype)
+        words.register_hook(lambda gradient, new=new: gradient * new.to(gradient.device))
+
+
 @torch.no_grad()
 def name_values(network: Network, tokenizer: Tokenizer) -> None:
     """Let every fact's value begin as the words that say it, so that saying it is copying.
@@ -255,6 +279,7 @@ def optimizers(network: Network, recipe: Recipe) -> list[Optimizer]:
         network.before,
         network.topic,
         network.blocks,
+        network.steps,
         network.policy.blocks,
     )
     hidden = [parameter for part in parts for parameter in part.parameters()]

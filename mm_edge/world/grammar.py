@@ -19,6 +19,7 @@ from mm_edge.model.events import EVENTS, MARKS, NAMES, NUMBERS
 from mm_edge.model.schema import SCENE_FACTS
 from mm_edge.world.sentences_now import NOW
 from mm_edge.world.sentences_past import PAST
+from mm_edge.world.sentences_told import TOLD
 from mm_edge.world.template import ANY, WORDS, Template
 
 
@@ -30,7 +31,7 @@ class Facts:
     values: tuple[tuple[str, str], ...]
 
 
-TEMPLATES = [*NOW, *PAST]
+TEMPLATES = [*NOW, *PAST, *TOLD]
 _VALUES = {
     **{fact: [v for v in values if v != "none"] for fact, values in SCENE_FACTS.items()},
     "gear": ["park", "reverse", "neutral", "drive"],
@@ -63,8 +64,9 @@ def facts_of(topic: str, facts: dict[str, str]) -> Facts:
 
 
 def draw(rng: np.random.Generator) -> tuple[str, dict[str, str]]:
-    """A topic and facts that there is a sentence for, every topic as often as the others."""
-    templates = _ABOUT[TOPICS[rng.integers(len(TOPICS))]]
+    """A topic and facts that there is a sentence for: half of them every topic as often as the others, half every
+    template."""
+    templates = _ABOUT[TOPICS[rng.integers(len(TOPICS))]] if rng.random() < 0.5 else TEMPLATES
     template = templates[rng.integers(len(templates))]
     chosen = {name: str(rng.choice(_VALUES[name])) if v == ANY else v for name, v in template.facts.items()}
     marked = {"@0": lambda: f"@{rng.integers(NAMES)}", "=0": lambda: f"={rng.integers(NUMBERS)}"}

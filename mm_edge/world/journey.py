@@ -89,21 +89,24 @@ _COUNTS = {kind: arguments.count("number") for kind, arguments in EVENTS.items()
 
 
 class Journey:
-    """The log of `tokens` tokens, or a few fewer. `words`: its tokens; `latest`: (kind, name) and (kind, "") -> the
-    index of the latest such event; `names`: which name is which mark, at random, 49 names at most."""
+    """The log of `tokens` tokens, or a few fewer. `lines`: of its events; `words`: their tokens; `latest`: (kind, name)
+    and (kind, "") -> the index of the latest such event; `names`: which name is which mark, at random, 49 names at
+    most."""
 
     def __init__(self, seed: int, tokens: int) -> None:
         if seed < 0 or tokens < 0:
             raise ValueError(f"a journey needs a seed and a length of 0 or more, not {seed} and {tokens}")
         rng = np.random.default_rng([seed, 31])
         self.names = Names(rng.permutation(NAMES).tolist())
+        self.lines: list[list[str]] = []
         self.words: list[str] = []
         events = []
         for event in _happenings(rng, tokens):
             if len(self.words) + LONGEST_LINE > tokens:
                 break
             events.append(event)
-            self.words += line(event, self.names)
+            self.lines.append(line(event, self.names))
+            self.words += self.lines[-1]
         self.events = tuple(events)
         self.latest = {
             key: index for index, event in enumerate(events) for key in ((event.kind, ""), (event.kind, event.name))

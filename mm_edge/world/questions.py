@@ -118,7 +118,7 @@ WORDINGS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 FAMILIES = (*WORDINGS, WATCH)
 _OPENINGS = ("", "", "", "", "please ", "hey ", "tell me ", "quick question ", "so ", "okay ")
-_ENDINGS = ("", "", "", "", " please", " now", " right now", " at the moment", "?")
+ENDINGS = ("", "", "", "", " please", " now", " right now", " at the moment", "?")
 _GEARS = {0: "unknown", 1: "park", 2: "reverse", 3: "neutral", 4: "drive"}
 
 
@@ -144,7 +144,7 @@ def ask(drive: Drive, t_s: float, rng: np.random.Generator, family: str = "") ->
 
 def request(family: str, rng: np.random.Generator) -> str:
     """A question of a family as somebody types it."""
-    return worded(rng, WORDINGS[family], _ENDINGS)
+    return worded(rng, WORDINGS[family], ENDINGS)
 
 
 def topic_unasked(drive: Drive, t_s: float) -> str:

@@ -1,0 +1,150 @@
+"""Sentences one word after the other, and how to have the very same ones in fewer passes.
+
+Greedy or sampled, from cached keys and values. Speculative decoding (Leviathan et al. 2023) with a draft that the
+diffusion of the same weights makes, or the language's own n-grams: one pass checks a whole draft, its right beginning
+is kept with the word that belongs behind it, and the rest is drafted again. Knows nothing about clocks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from mm_edge.engine.base import Context, Engine
+from mm_edge.generation.draft import Draft, drafted, words
+from mm_edge.model.network import BEGIN
+from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
+
+
+@dataclass(frozen=True)
+class Autoregressive:
+    """A Decoder whose drafts are complete only when they are done. temperature: 0 is greedy."""
+
+    temperature: float = 0.0
+
+    def __call__(
+        self, engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = (), seed: int = 0
+    ) -> Iterator[Draft]:
+        return (drafts[0] for drafts in in_turn(engine, [context], max_passes, forbidden, self.temperature, seed))
+
+
+def in_turn(
+    engine: Engine,
+    contexts: Sequence[Context],
+    max_passes: int,
+    forbidden: Sequence[int] = (),
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Iterator[list[Draft]]:
+    """Several sentences in the same passes, one for each context."""
+    generator = torch.Generator().manual_seed(seed)
+    rows, length = len(contexts), engine.answer_length
+    ids, confidences = torch.full((rows, length), EOS), torch.ones(rows, length)
+    last, said, going = torch.full((rows,), BEGIN), None, torch.ones(rows, dtype=torch.bool)
+    for place in range(min(max_passes, length)):
+        logits, said = engine.follow(last, contexts, said)
+        probability = words(engine, logits, forbidden)
+        confidence, best = probability.max(-1)
+        if temperature:
+            best = _drawn(probability.log() / temperature, generator)
+            confidence = probability.gather(-1, best[:, None])[:, 0]
+        last = torch.where(going, best, EOS)
+        ids[:, place], confidences[:, place] = last, torch.where(going, confidence, 1.0)
+        going &= last != EOS
+        done = not bool(going.any()) or place + 1 == length
+        yield [
+            drafted(*row, place + 1, done, engine.tokenizer, place + 1) for row in zip(ids, confidences, strict=True)
+        ]
+        if done:
+            return
+
+
+@dataclass(frozen=True)
+class DraftAndVerify:
+    """A Decoder: the sentences of greedy Autoregressive, token by token, drafted by masked diffusion."""
+
+    def __call__(
+        self, engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = (), seed: int = 0
+    ) -> Iterator[Draft]:
+        def guess(right: Tensor) -> tuple[Tensor, int]:
+            best = words(engine, engine.decode(right[None], [context])[0], forbidden).argmax(-1)
+            return torch.where(right == MASK, best, right), 1
+
+        return _verified(engine, context, max_passes, forbidden, guess)
+
+
+@dataclass(frozen=True)
+class Speculative:
+    """A Decoder: the sentences of greedy Autoregressive, drafted by what mostly follows two words in the language."""
+
+    def __call__(
+        self, engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = (), seed: int = 0
+    ) -> Iterator[Draft]:
+        table = _trigrams(engine.tokenizer)
+
+        def guess(right: Tensor) -> tuple[Tensor, int]:
+            ids = [BEGIN, BEGIN, *right.tolist()]
+            for place in range(2, len(ids)):
+                if ids[place] == MASK:
+                    ids[place] = table.get((ids[place - 2], ids[place - 1]), EOS)
+            return torch.tensor(ids[2:]), 0
+
+        return _verified(engine, context, max_passes, forbidden, guess)
+
+
+def _verified(
+    engine: Engine,
+    context: Context,
+    max_passes: int,
+    forbidden: Sequence[int],
+    guess: Callable[[Tensor], tuple[Tensor, int]],
+) -> Iterator[Draft]:
+    """guess: what is right so far, MASK behind it -> a draft, and how many passes it took."""
+    length = engine.answer_length
+    right, confidences, passes = torch.full((length,), MASK), torch.ones(length), 0
+    while True:
+        draft, took = guess(right)
+        if took:
+            passes += took
+            yield drafted(
+                draft, confidences, passes, passes >= max_passes, engine.tokenizer, int((right != MASK).sum())
+            )
+            if passes >= max_passes:
+                return
+        probability, best = words(engine, engine.verify(draft, context), forbidden).max(-1)
+        passes += 1
+        same = (best == draft).long().cumprod(0)
+        known = min(length, int(same.sum()) + 1)  # the word behind the right ones is that of the check
+        confidences = torch.where(torch.arange(length) < known, probability, confidences)
+        right = torch.where(torch.arange(length) < known, best, MASK)
+        end = (right == EOS).nonzero()
+        done = known == length or len(end) > 0
+        if done and len(end):
+            right = torch.where(torch.arange(length) >= end[0], EOS, right)
+        shown = right if done else torch.where(right == MASK, draft, right)
+        ended = done or passes >= max_passes
+        yield drafted(shown, confidences, passes, ended, engine.tokenizer, length if ended else known)
+        if ended:
+            return
+
+
+def _drawn(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """A word of each row, by its probability (Gumbel maximum)."""
+    noise = torch.rand(logits.shape, generator=generator).clamp(min=1e-20)
+    return (logits - (-noise.log()).log()).argmax(-1)
+
+
+@lru_cache(maxsize=2)
+def _trigrams(tokenizer: Tokenizer) -> dict[tuple[int, int], int]:
+    """What mostly follows two words."""
+    counts: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
+    for sentence in tokenizer.language:
+        ids = [BEGIN, BEGIN, *sentence, EOS]
+        for first, second, third in zip(ids, ids[1:], ids[2:], strict=False):
+            counts[first, second][third] += 1
+    return {pair: following.most_common(1)[0][0] for pair, following in counts.items()}

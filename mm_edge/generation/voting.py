@@ -1,0 +1,114 @@
+"""Several samples of a sentence, and what most of them say.
+
+dVoting (2026, its published code) with entropy-adaptive decoding: a sample fills in at once all words whose
+distribution has little entropy. The first samples are independent; later ones begin with the words on which all before
+agree, but for the last quarter of the sentence, which is always said anew. Drawing ends when the vote is decided. Knows
+nothing about clocks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import nan
+
+import torch
+from torch import Tensor
+
+from mm_edge.engine.base import Context, Engine
+from mm_edge.generation.draft import Draft, drafted, words
+from mm_edge.model.tokenizer import MASK
+
+
+@dataclass(frozen=True)
+class Voting:
+    """A Decoder. samples: at most so many; temperature: of what is drawn; entropy: in nats, a word with less is filled
+    in at once; stops: whether to end when the vote is decided; remasks: whether later samples keep what all agree on.
+    Without these two it is plain majority voting."""
+
+    samples: int = 5
+    temperature: float = 0.6
+    entropy: float = 0.3
+    stops: bool = True
+    remasks: bool = True
+
+    def __call__(
+        self, engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = (), seed: int = 0
+    ) -> Iterator[Draft]:
+        generator = torch.Generator().manual_seed(seed)
+        drawn: list[Draft] = []
+        independent = self.samples // 2 + 1 if self.remasks else self.samples
+        passes = 0
+        while len(drawn) < self.samples and passes < max_passes:
+            begin = torch.full((engine.answer_length,), MASK)
+            if len(drawn) >= independent:
+                begin = _agreed(drawn)
+            for draft in self._sample(engine, context, max_passes - passes, forbidden, begin, generator):
+                latest = draft
+                made = passes + draft.passes
+                if made < max_passes:
+                    yield replace(self._winner([*drawn, draft], independent), passes=made)
+            drawn.append(latest)
+            passes += latest.passes
+            if self.stops and self._decided(drawn):
+                break
+        yield replace(self._winner(drawn, independent), passes=passes, done=True, final=engine.answer_length)
+
+    def _sample(
+        self,
+        engine: Engine,
+        context: Context,
+        max_passes: int,
+        forbidden: Sequence[int],
+        ids: Tensor,
+        generator: torch.Generator,
+    ) -> Iterator[Draft]:
+        confidences = torch.ones(len(ids))
+        for passes in range(1, max_passes + 1):
+            probability = words(engine, engine.decode(ids[None], [context])[0], forbidden)
+            noise = torch.rand(probability.shape, generator=generator, dtype=torch.float64).clamp(min=1e-300)
+            drawn = (probability.double().log() - self.temperature * (-noise.log()).log()).argmax(-1)
+            masked = ids == MASK
+            unsure = torch.special.entr(probability).sum(-1)
+            filled = masked & (unsure < self.entropy)
+            if not bool(filled.any()):
+                filled[torch.where(masked, unsure, torch.inf).argmin()] = True
+            filled |= masked & torch.tensor(passes == max_passes)
+            whole = torch.where(masked, drawn, ids)
+            chance = probability.gather(-1, whole[:, None])[:, 0]
+            confidences = torch.where(masked, chance, confidences)
+            ids = torch.where(filled, drawn, ids)
+            done = not bool((ids == MASK).any())
+            yield drafted(whole, confidences, passes, done, engine.tokenizer)
+            if done:
+                return
+
+    def _decided(self, drawn: Sequence[Draft]) -> bool:
+        votes = Counter(_said(draft) for draft in drawn)
+        most, half = votes.most_common(1)[0][1], self.samples // 2
+        return most > half or (len(votes) == 1 and most >= half)
+
+    def _winner(self, drawn: Sequence[Draft], independent: int) -> Draft:
+        """The sentence that most samples say, first said first; later samples share words with those before, so that
+        only the independent ones count for how far they agree."""
+        votes = Counter(_said(draft) for draft in drawn)
+        said = votes.most_common(1)[0][0]
+        winner = next(draft for draft in drawn if _said(draft) == said)
+        others = drawn[:independent]
+        agreement = (sum(_said(draft) == said for draft in others) - 1) / (len(others) - 1) if len(others) > 1 else nan
+        return replace(winner, done=False, agreement=max(0.0, agreement))
+
+
+def _said(draft: Draft) -> tuple[int, ...]:
+    return draft.ids[: draft.length]
+
+
+def _agreed(drawn: Sequence[Draft]) -> Tensor:
+    """The words that all samples have at the same place, but for the last quarter; MASK elsewhere."""
+    ids = torch.tensor([draft.ids for draft in drawn])
+    same = (ids == ids[0]).all(0)
+    said = max(draft.length for draft in drawn)
+    ends = torch.arange(ids.shape[1])
+    again = (ends >= said - -(-said // 4)) & (ends < said)
+    return torch.where(same & ~again, ids[0], MASK)

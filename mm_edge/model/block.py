@@ -1,0 +1,80 @@
+"""One layer of the trunk. Knows nothing about what its tokens are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mm_edge.model.adapter import Adapter
+from mm_edge.model.attention import attend
+
+NEWER = 64
+"""Words of a log over which a head of recency 1 gains 1 in its score."""
+
+KV = tuple[Tensor, Tensor]
+"""Keys (rotated to their place) and values of one layer, each [B, heads, n, d_head]."""
+
+
+class Block(nn.Module):
+    """Pre-norm attention with normalised queries and keys (Henry et al. 2020), rotated places (Su et al. 2021) on a
+    part of each head, and a slope per head that favours what is recent (ALiBi: Press et al. 2022, here learnt, and in
+    the last number of queries and keys), since most questions are about the latest of several events; then a
+    squared-ReLU perceptron (So et al. 2021, Primer)."""
+
+    def __init__(self, d: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention, self.norm_mlp = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.qkv, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
+        self.up, self.down = nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
+        self.gain = nn.Parameter(torch.full((heads, 1, 1), 2.0))
+        self.recency = nn.Parameter(torch.linspace(0, 4, heads)[:, None, None])
+        for last in (self.out, self.down):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(
+        self,
+        x: Tensor,
+        turn: KV,
+        age: Tensor,
+        past: Sequence[tuple[KV, Tensor]],
+        mask: Tensor | None,
+        adapter: Adapter | None = None,
+    ) -> tuple[Tensor, KV]:
+        """x: [B, T, d]; turn: cosine and sine of its places, [T, turned / 2]; age: how recent it is in words, [T] or
+        [1]; past: keys, values and bias of what came before; mask: added to the scores among x, broadcast to [B, heads,
+        T, T], None: x is causal; adapter: what the step adds. Returns x and its own keys and values."""
+        add = adapter or _nothing
+        seen = self.norm_attention(x)
+        q, k, v = add("qkv", self.qkv(seen), seen).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q = rotated(normalised(q[..., :-1]), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
+        k = rotated(normalised(k[..., :-1]), turn)
+        q = torch.cat([q, self.recency.to(q.dtype).expand(*q.shape[:-1], 1)], -1)
+        k = torch.cat([k, (age / NEWER).to(k.dtype)[:, None].expand(*k.shape[:-1], 1)], -1)
+        attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
+        attended = attended.transpose(1, 2).flatten(2)
+        x = x + add("out", self.out(attended), attended)
+        seen = self.norm_mlp(x)
+        hidden = F.relu(add("up", self.up(seen), seen)).square()
+        return x + add("down", self.down(hidden), hidden), (k, v)
+
+
+def _nothing(matrix: str, out: Tensor, x: Tensor) -> Tensor:
+    return out
+
+
+def normalised(x: Tensor) -> Tensor:
+    """To a root mean square of 1 along the last axis."""
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6)
+
+
+def rotated(x: Tensor, turn: KV) -> Tensor:
+    """The first numbers of the last axis, turned pair by pair; turn: cosine and sine [T, pairs]."""
+    cos, sin = (part.to(x.dtype) for part in turn)
+    pairs = cos.shape[-1]
+    a, b, rest = x.split([pairs, pairs, x.shape[-1] - 2 * pairs], -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest], -1)

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from mm_edge.bench.harness import Result
-from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, wording
+from mm_edge.training.batches import Batch, BatchShape, Seen, batch, look
+from mm_edge.training.finds import Recall, Wording, recall, wording
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
 from mm_edge.world.drive import Drive

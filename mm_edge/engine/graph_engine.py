@@ -52,7 +52,7 @@ class GraphEngine:
         bias = log.bias.clone()
         for start in range(min(same, len(ids)) // CHUNK * CHUNK, len(ids), CHUNK):
             bias[start:] = HIDDEN
-            k, v = self.runner.run("read", self._window(ids, start), _number(start), *_batched(log.k, log.v, bias))
+            k, v = self.runner.run("read", self._window(ids, start), _number(start), *_layers(log.k, log.v, bias))
             log.k[:, :, start : start + CHUNK], log.v[:, :, start : start + CHUNK] = k[:, 0], v[:, 0]
             bias[start : start + CHUNK] = 0.0
         bias[len(ids) :] = HIDDEN
@@ -74,7 +74,7 @@ class GraphEngine:
             torch.tensor([ids + [EOS] * filling]),
             _number(len(known.ids)),
             bias[None],
-            *_batched(known.k, known.v, known.bias),
+            *_layers(known.k, known.v, known.bias),
         )
         return Context(k[:, 0], v[:, 0], style)
 
@@ -169,9 +169,9 @@ def _number(value: float) -> Tensor:
     return torch.tensor([float(value)])
 
 
-def _batched(k: Tensor, v: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """As the graphs take them: a batch of one."""
-    return k[:, None], v[:, None], bias[None]
+def _layers(k: Tensor, v: Tensor, bias: Tensor) -> list[Tensor]:
+    """A log as the graphs take it: its bias, then keys and values of each layer in turn, in a batch of one."""
+    return [bias[None], *(part[None] for layer in zip(k, v, strict=True) for part in layer)]
 
 
 def _scene(logits: Tensor, inputs: Features) -> dict[str, tuple[str, float]]:

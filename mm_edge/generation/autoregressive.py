@@ -56,12 +56,16 @@ def in_turn(
         last = torch.where(going, best, EOS)
         ids[:, place], confidences[:, place] = last, torch.where(going, confidence, 1.0)
         going &= last != EOS
-        done = not bool(going.any()) or place + 1 == length
+        done = not bool(going.any()) or place + 1 == min(max_passes, length)
         yield [
             drafted(*row, place + 1, done, engine.tokenizer, place + 1) for row in zip(ids, confidences, strict=True)
         ]
         if done:
             return
+
+
+Guess = tuple[Tensor, Tensor, int]
+"""A draft [L], how sure its words are [L], and how many passes it took."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,9 @@ class DraftAndVerify:
     def __call__(
         self, engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = (), seed: int = 0
     ) -> Iterator[Draft]:
-        def guess(right: Tensor) -> tuple[Tensor, int]:
-            best = words(engine, engine.decode(right[None], [context])[0], forbidden).argmax(-1)
-            return torch.where(right == MASK, best, right), 1
+        def guess(right: Tensor) -> Guess:
+            probability, best = words(engine, engine.decode(right[None], [context])[0], forbidden).max(-1)
+            return torch.where(right == MASK, best, right), probability, 1
 
         return _verified(engine, context, max_passes, forbidden, guess)
 
@@ -87,12 +91,13 @@ class Speculative:
     ) -> Iterator[Draft]:
         table = _trigrams(engine.tokenizer)
 
-        def guess(right: Tensor) -> tuple[Tensor, int]:
+        def guess(right: Tensor) -> Guess:
             ids = [BEGIN, BEGIN, *right.tolist()]
             for place in range(2, len(ids)):
                 if ids[place] == MASK:
-                    ids[place] = table.get((ids[place - 2], ids[place - 1]), EOS)
-            return torch.tensor(ids[2:]), 0
+                    following = table.get((ids[place - 2], ids[place - 1]), EOS)
+                    ids[place] = EOS if following in forbidden else following
+            return torch.tensor(ids[2:]), torch.zeros(len(right)), 0
 
         return _verified(engine, context, max_passes, forbidden, guess)
 
@@ -102,13 +107,14 @@ def _verified(
     context: Context,
     max_passes: int,
     forbidden: Sequence[int],
-    guess: Callable[[Tensor], tuple[Tensor, int]],
+    guess: Callable[[Tensor], Guess],
 ) -> Iterator[Draft]:
-    """guess: what is right so far, MASK behind it -> a draft, and how many passes it took."""
+    """guess: what is right so far, MASK behind it -> a draft."""
     length = engine.answer_length
-    right, confidences, passes = torch.full((length,), MASK), torch.ones(length), 0
+    right, confidences, passes = torch.full((length,), MASK), torch.zeros(length), 0
     while True:
-        draft, took = guess(right)
+        draft, guessed, took = guess(right)
+        confidences = torch.where(right == MASK, guessed, confidences)
         if took:
             passes += took
             yield drafted(

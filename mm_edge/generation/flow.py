@@ -57,10 +57,9 @@ class Refinement:
             logits, _ = engine.flow(noisy, ids, now, torch.ones(ids.shape), context)
             probability, best = words(engine, logits, forbidden).max(-1)
             ids, confidences = torch.where(kept, ids, best), torch.where(kept, confidences, probability)
-            share = ceil(int((~kept).sum()) / (rounds - passes + 1))
-            surest = torch.where(kept, -1.0, probability).argsort(descending=True)[:share]
             kept = kept | (probability >= self.sure)
-            kept[surest] = True
+            share = ceil(int((~kept).sum()) / (rounds - passes + 1))
+            kept[torch.where(kept, -1.0, probability).argsort(descending=True)[:share]] = True
             done = bool(kept.all())
             yield drafted(ids, confidences, passes, done, engine.tokenizer, int(kept.long().cumprod(0).sum()))
             if done:

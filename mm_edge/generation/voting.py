@@ -40,20 +40,23 @@ class Voting:
         drawn: list[Draft] = []
         independent = self.samples // 2 + 1 if self.remasks else self.samples
         passes = 0
-        while len(drawn) < self.samples and passes < max_passes:
+        while True:
             begin = torch.full((engine.answer_length,), MASK)
             if len(drawn) >= independent:
                 begin = _agreed(drawn)
-            for draft in self._sample(engine, context, max_passes - passes, forbidden, begin, generator):
-                latest = draft
-                made = passes + draft.passes
-                if made < max_passes:
-                    yield replace(self._winner([*drawn, draft], independent), passes=made)
-            drawn.append(latest)
-            passes += latest.passes
-            if self.stops and self._decided(drawn):
-                break
-        yield replace(self._winner(drawn, independent), passes=passes, done=True, final=engine.answer_length)
+            before = passes
+            for draft in self._sample(engine, context, max_passes - before, forbidden, begin, generator):
+                passes = before + draft.passes
+                if draft.done:
+                    drawn.append(draft)
+                so_far = drawn if draft.done else [*drawn, draft]
+                ended = draft.done and (
+                    (self.stops and self._decided(drawn)) or len(drawn) == self.samples or passes == max_passes
+                )
+                final = engine.answer_length if ended else 0
+                yield replace(self._winner(so_far, independent), passes=passes, done=ended, final=final)
+                if ended:
+                    return
 
     def _sample(
         self,
@@ -64,7 +67,7 @@ class Voting:
         ids: Tensor,
         generator: torch.Generator,
     ) -> Iterator[Draft]:
-        confidences = torch.ones(len(ids))
+        confidences = torch.zeros(len(ids))
         for passes in range(1, max_passes + 1):
             probability = words(engine, engine.decode(ids[None], [context])[0], forbidden)
             noise = torch.rand(probability.shape, generator=generator, dtype=torch.float64).clamp(min=1e-300)
@@ -77,7 +80,7 @@ class Voting:
             filled |= masked & torch.tensor(passes == max_passes)
             whole = torch.where(masked, drawn, ids)
             chance = probability.gather(-1, whole[:, None])[:, 0]
-            confidences = torch.where(masked, chance, confidences)
+            confidences = torch.where(masked | (confidences == 0), chance, confidences)
             ids = torch.where(filled, drawn, ids)
             done = not bool((ids == MASK).any())
             yield drafted(whole, confidences, passes, done, engine.tokenizer)
@@ -96,8 +99,9 @@ class Voting:
         said = votes.most_common(1)[0][0]
         winner = next(draft for draft in drawn if _said(draft) == said)
         others = drawn[:independent]
-        agreement = (sum(_said(draft) == said for draft in others) - 1) / (len(others) - 1) if len(others) > 1 else nan
-        return replace(winner, done=False, agreement=max(0.0, agreement))
+        agree = max(0, sum(_said(draft) == said for draft in others) - 1)
+        agreement = agree / (len(others) - 1) if len(others) > 1 else nan
+        return replace(winner, agreement=agreement)
 
 
 def _said(draft: Draft) -> tuple[int, ...]:

@@ -42,8 +42,8 @@ def clock(vocabulary: int, d: int) -> Tensor:
 
 def at(clock: Tensor, time: Tensor) -> Tensor:
     """The level at times from 0 to 1."""
-    place = time.clamp(0, 1) * (KNOTS - 1)
-    before = place.floor().clamp(max=KNOTS - 2).long()
+    place = time * (KNOTS - 1)
+    before = torch.minimum(place.floor(), torch.full_like(place, KNOTS - 2.0)).long()
     return torch.lerp(clock[before], clock[before + 1], place - before)
 
 
@@ -57,13 +57,14 @@ def coloured(table: Tensor) -> Tensor:
     that."""
     covariance = table.T.double() @ table.double()
     size = covariance.diagonal().mean()
-    factor = torch.linalg.cholesky(covariance + 1e-4 * size * torch.eye(len(covariance), dtype=torch.float64))
+    factor = torch.linalg.cholesky(covariance + 1e-4 * size * torch.eye(len(covariance)).to(covariance))
     return torch.stack([factor.T, torch.linalg.inv(factor.T)]).to(table.dtype)
 
 
 def moved(noisy: Tensor, mean: Tensor, now: Tensor, then: Tensor) -> Tensor:
     """Where the flow map leads [B, L, d] from level `now` to level `then` [B, L], `mean` being the denoiser's."""
-    kept = ((1 - then) / (1 - now).clamp(min=1e-6))[..., None]
+    left = torch.maximum(1 - now, torch.full_like(now, 1e-6))
+    kept = ((1 - then) / left)[..., None]
     return kept * noisy + (1 - kept) * mean
 
 

@@ -71,10 +71,9 @@ class Read(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, ids: Tensor, start: Tensor, log_k: Tensor, log_v: Tensor, log_bias: Tensor) -> tuple[Tensor, ...]:
-        """ids: [1, WINDOW + CHUNK] -> k, v [layers, 1, heads, CHUNK, d_head]."""
-        log = _past(log_k, log_v, log_bias)
-        return _stacked(self.network.read(self.network.text(ids), start, [log]))
+    def forward(self, ids: Tensor, start: Tensor, log_bias: Tensor, *log: Tensor) -> tuple[Tensor, ...]:
+        """ids: [1, WINDOW + CHUNK]; log: as `_log` takes it -> k, v [layers, 1, heads, CHUNK, d_head]."""
+        return _stacked(self.network.read(self.network.text(ids), start, [_log(log, log_bias)]))
 
 
 class Prefill(nn.Module):
@@ -90,16 +89,15 @@ class Prefill(nn.Module):
         request: Tensor,
         start: Tensor,
         bias: Tensor,
-        log_k: Tensor,
-        log_v: Tensor,
         log_bias: Tensor,
+        *log: Tensor,
     ) -> tuple[Tensor, ...]:
-        """bias: [1, turn_length] -> k, v [layers, 1, heads, CLAIMS, d_head]."""
+        """bias: [1, turn_length]; log: as `_log` takes it -> k, v [layers, 1, heads, CLAIMS, d_head]."""
         network, n = self.network, self.network.config.scene_length
         seen = network.read(network.scene(history, summary, percept), start, bias=bias[:, :n], still=True)
         scene = Past(seen, bias[:, :n])
         asked = network.meant(network.understand(request, start, [scene], bias[:, n:]))
-        found = network.meant(network.find(asked, start, [_past(log_k, log_v, log_bias), scene]))
+        found = network.meant(network.find(asked, start, [_log(log, log_bias), scene]))
         return _stacked(network.state(torch.cat([asked[:, :1], found], 1)).layers)
 
 
@@ -188,6 +186,11 @@ def _claims(k: Tensor, v: Tensor) -> Past:
     return _past(k, v, torch.zeros(k.shape[1], k.shape[3]))
 
 
+def _log(layers: Sequence[Tensor], bias: Tensor) -> Past:
+    """layers: keys and values of each in turn: a log is long, and to cut it out of one tensor would copy it."""
+    return Past([*zip(layers[::2], layers[1::2], strict=True)], bias)
+
+
 def _past(k: Tensor, v: Tensor, bias: Tensor) -> Past:
     return Past([*zip(k.unbind(0), v.unbind(0), strict=True)], bias)
 
@@ -199,15 +202,17 @@ def _stacked(cache: Sequence[KV]) -> tuple[Tensor, Tensor]:
 def graphs(network: Network) -> dict[str, Graph]:
     """Those of GRAPHS, by name. The network is merged: it is not for training or saving any more."""
     network.merge()
+    cut = {graph.name: graph for graph in (*_finding(network), *_wording(network))}
+    return {name: cut[name] for name in GRAPHS}
+
+
+def _finding(network: Network) -> tuple[Graph, ...]:
+    """From the sensors to what an answer states, and to the path."""
     config = network.config
     blind = vars(features([Observation(0)]))
-
-    def slots(name: str, length: int, rows: int = 1) -> dict[str, Tensor]:
-        shape = (config.layers, rows, config.heads, length, config.d // config.heads)
-        return {f"{name}k": torch.zeros(shape), f"{name}v": torch.zeros(shape)}
-
-    log, claims = slots("log_", config.log_length), slots("", CLAIMS)
-    log["log_bias"] = torch.zeros(1, config.log_length)
+    layer = torch.zeros(1, config.heads, config.log_length, config.d // config.heads)
+    log = {"log_bias": torch.zeros(1, config.log_length)}
+    log |= {f"log_{kind}{index}": layer.clone() for index in range(config.layers) for kind in "kv"}
     bias = {"bias": torch.zeros(1, config.turn_length)}
     start = {"start": torch.zeros(1)}
     seen = {
@@ -217,7 +222,31 @@ def graphs(network: Network) -> dict[str, Graph]:
     }
     asked = {"request": torch.zeros(1, config.request_length, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
+    slots_seen = config.scene_length + QUERIES
+    steered = {
+        "actions": torch.zeros(1, STEPS, 2),
+        "sigma": torch.ones(1),
+        "course": torch.zeros(1, STEPS, 2),
+        "states": torch.zeros(config.layers, 1, slots_seen, config.d),
+        "bias": torch.zeros(1, slots_seen),
+    }
+    return (
+        Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
+        Graph("read", Read(network), chunk | start | log, ("k", "v")),
+        Graph("prefill", Prefill(network), seen | asked | start | bias | log, ("k", "v")),
+        Graph("look", Look(network), seen | {"bias": torch.zeros(1, config.scene_length)}, ("states", "states_bias")),
+        Graph("steer", Steer(network), steered, ("velocity",)),
+    )
+
+
+def _wording(network: Network) -> tuple[Graph, ...]:
+    """From what an answer states to its words."""
+    config = network.config
     length = config.answer_length
+
+    def slots(name: str, count: int, rows: int) -> dict[str, Tensor]:
+        shape = (config.layers, rows, config.heads, count, config.d // config.heads)
+        return {f"{name}k": torch.zeros(shape), f"{name}v": torch.zeros(shape)}
 
     def answer(words: int, rows: int = 1) -> dict[str, Tensor]:
         return {"ids": torch.zeros(rows, words, dtype=torch.long), "style": torch.ones(rows, dtype=torch.long)}
@@ -227,7 +256,7 @@ def graphs(network: Network) -> dict[str, Graph]:
         said = slots("said_", length, rows) | {"said_bias": torch.zeros(rows, length)}
         return answer(1, rows) | place | slots("", CLAIMS, rows) | said
 
-    several = answer(length, SENTENCES) | slots("", CLAIMS, SENTENCES)
+    claims = slots("", CLAIMS, 1)
     noisy = {
         "noisy": torch.zeros(1, length, config.d),
         "clean": torch.zeros(1, length, dtype=torch.long),
@@ -236,18 +265,8 @@ def graphs(network: Network) -> dict[str, Graph]:
         "style": torch.ones(1, dtype=torch.long),
     }
     told = {"claims": torch.zeros(SENTENCES, CLAIMS, dtype=torch.long)}
-    slots_seen = config.scene_length + QUERIES
-    steered = {
-        "actions": torch.zeros(1, STEPS, 2),
-        "sigma": torch.ones(1),
-        "course": torch.zeros(1, STEPS, 2),
-        "states": torch.zeros(config.layers, 1, slots_seen, config.d),
-        "bias": torch.zeros(1, slots_seen),
-    }
-    cut = (
-        Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
-        Graph("read", Read(network), chunk | start | log, ("k", "v")),
-        Graph("prefill", Prefill(network), seen | asked | start | bias | log, ("k", "v")),
+    several = answer(length, SENTENCES) | slots("", CLAIMS, SENTENCES)
+    return (
         Graph("tell", Tell(network), told, ("k", "v")),
         Graph("decode", Decode(network), answer(length) | claims, ("logits",)),
         Graph("decodes", Decode(network), several, ("logits",)),
@@ -255,10 +274,7 @@ def graphs(network: Network) -> dict[str, Graph]:
         Graph("follow", Follow(network), following(1), ("logits", "new_k", "new_v")),
         Graph("follows", Follow(network), following(SENTENCES), ("logits", "new_k", "new_v")),
         Graph("flow", Flow(network), noisy | claims, ("logits", "later")),
-        Graph("look", Look(network), seen | {"bias": torch.zeros(1, config.scene_length)}, ("states", "states_bias")),
-        Graph("steer", Steer(network), steered, ("velocity",)),
     )
-    return {graph.name: graph for graph in cut}
 
 
 def split_facts(logits: Tensor) -> dict[str, Tensor]:

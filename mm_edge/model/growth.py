@@ -57,7 +57,7 @@ def reworded(network: Network, known: Tokenizer, wanted: Tokenizer) -> Network:
     """The same network with the words of another tokenizer; those that it does not know begin as new ones, unlikely to
     be said. Raises ValueError when the marks are other ones."""
     marks = network.config.marks
-    if known.tokens[-marks:] != wanted.tokens[-marks:]:
+    if [known.tokens[mark] for mark in known.marks] != [wanted.tokens[mark] for mark in wanted.marks]:
         raise ValueError("its marks are other ones")
     config = replace(network.config, vocabulary=len(wanted))
     made = Network(config)

@@ -5,7 +5,7 @@ A batch follows from its seeds alone, so that training can resume anywhere. Know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,19 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.encoders import SEEN_FACTS, Sight
-from mm_edge.model.events import LANDMARKS
 from mm_edge.model.features import Features, features
-from mm_edge.model.network import ASKED, CLAIMS, HIDDEN, STATED, STYLES, WINDOW, NetworkConfig
+from mm_edge.model.network import ASKED, STATED, NetworkConfig
 from mm_edge.model.policy import actions
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
 from mm_edge.model.tokenizer import EOS, Tokenizer
+from mm_edge.training.finds import FOLLOWING, Find, Finds, find_past, finds_of, id_rows, log_rows, stated_by
 from mm_edge.training.recipe import TRAINING_SEEDS
 from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import draw, write
-from mm_edge.world.journey import LONGEST_LINE, Journey
+from mm_edge.world.journey import Journey
 from mm_edge.world.questions import ENDINGS, WORDINGS, answer, pick, request, topic_unasked, worded
-from mm_edge.world.recall import ABOUT_KIND, HISTORY_FAMILIES, ask_history
+from mm_edge.world.recall import ABOUT_KIND, ask_history
 from mm_edge.world.sentences_told import REQUESTS
 
 DURATION_S, SPACING_S = 14.0, 0.5
@@ -46,14 +45,6 @@ FRAGMENTS = 0.2
 """Share of the refused ones that are cut short or make no sense."""
 CARELESS, LEFT_OUT = 0.4, 0.12
 """Share of the crowd's requests in which words are left out, and the share of their words that are."""
-FOLLOWING = 0.2
-"""Share of what is found in logs alone that is what followed a name or a landmark."""
-HARD = ("when", "after", "task_state", "stops_since", "call_before", "call_length", "doing")
-"""Families that need more than the latest event of a kind: asked about logs alone twice as often as the others."""
-WORDS_PER_FIND = 8
-"""Of logs that nothing else is about."""
-UNSTYLED = 0.15
-"""Share of the sentences whose style is not told."""
 PRESENT = tuple(family for family in WORDINGS if family != REFUSED)
 """What there is to find in every scene."""
 WHOLE = frozenset(wording for wordings in WORDINGS.values() for wording in wordings)
@@ -101,15 +92,6 @@ class Requests:
 
 
 @dataclass(frozen=True)
-class Finds:
-    """of: [Q] where, a moment or a log, equally many in a row of each; asked [Q, ASKED]; stated [Q, STATED]."""
-
-    of: Tensor
-    asked: Tensor
-    stated: Tensor
-
-
-@dataclass(frozen=True)
 class Batch:
     """log: [drives, WINDOW + n], filled up in front; log_bias [drives, n]; requests and finds: none while only what
     looks learns."""
@@ -119,33 +101,6 @@ class Batch:
     log_bias: Tensor
     requests: tuple[Requests, ...]
     finds: Finds | None
-
-
-@dataclass(frozen=True)
-class Recall:
-    """Logs [rows, WINDOW + n], all full, and what is found in them; `of` is the row."""
-
-    log: Tensor
-    finds: Finds
-
-
-@dataclass(frozen=True)
-class Wording:
-    """Claims [Q, CLAIMS], a style [Q], 0: any, and the answer that words them in it [Q, L]: nothing else is needed for
-    that."""
-
-    claims: Tensor
-    style: Tensor
-    answer: Tensor
-
-
-@dataclass(frozen=True)
-class Find:
-    """What is found, as words."""
-
-    topic: str
-    about: str
-    stated: str
 
 
 def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> Seen:
@@ -167,8 +122,8 @@ def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> S
         motion=torch.tensor([_motion(drive, t_s, past) for t_s, past in zip(times_s, known, strict=True)]),
         speed=speed,
         actions=actions(paths, speed),
-        stated=torch.stack([_rows(tokenizer.claims(each, STATED) for each in row) for row in stated]),
-        unasked=_rows(tokenizer.claims(f"<{topic_unasked(drive, t_s)}>", 1) for t_s in times_s)[:, 0],
+        stated=torch.stack([id_rows(tokenizer.claims(each, STATED) for each in row) for row in stated]),
+        unasked=id_rows(tokenizer.claims(f"<{topic_unasked(drive, t_s)}>", 1) for t_s in times_s)[:, 0],
     )
 
 
@@ -203,12 +158,12 @@ def batch(
     rng = np.random.default_rng([*seeds, visit, 8])
     whole = _joined([_moved(seen(seed), rng) for seed in seeds])
     if not shape.log:
-        return Batch(whole, *_logs([], 0), (), None)
+        return Batch(whole, *log_rows([], 0), (), None)
     longest = [int(rng.integers(shape.log)) if rng.random() < SHORT_LOGS else shape.log for _ in seeds]
     journeys = [Journey(int(rng.integers(TRAINING_SEEDS)), words) for words in longest]
-    log, bias = _logs([tokenizer.log(journey.words) for journey in journeys], shape.log)
+    log, bias = log_rows([tokenizer.log(journey.words) for journey in journeys], shape.log)
     moments = [journey for journey in journeys for _ in range(shape.moments)]
-    past = [[_find_past(journey, rng, FOLLOWING) for _ in range(shape.finds)] for journey in moments]
+    past = [[find_past(journey, rng, FOLLOWING) for _ in range(shape.finds)] for journey in moments]
     return Batch(
         whole,
         log,
@@ -230,39 +185,7 @@ def requested(
     rng = np.random.default_rng([*seeds, visit, 53])
     whole = _joined([_moved(seen(seed), rng) for seed in seeds])
     journeys = [Journey(int(rng.integers(TRAINING_SEEDS)), shape.log) for _ in seeds for _ in range(shape.moments)]
-    return Batch(whole, *_logs([], 0), _requests(journeys, whole, shape.requests, rng, config, tokenizer), None)
-
-
-def recall(seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recall:
-    """About `words` words in logs of up to `log`, of journeys that follow from `seed`."""
-    rng = np.random.default_rng([seed, 41])
-    rows = max(1, words // log)
-    journeys = [Journey(int(each), log) for each in rng.integers(TRAINING_SEEDS, size=rows)]
-    logs = [tokenizer.log(journey.words) for journey in journeys]
-    shortest = log - LONGEST_LINE + 1
-    ids, _ = _logs([each[-shortest:] for each in logs], shortest)
-    count = max(1, words // WORDS_PER_FIND // rows)
-    finds = [_find_past(journey, rng, FOLLOWING) for journey in journeys for _ in range(count)]
-    return Recall(ids, _finds(torch.arange(rows).repeat_interleave(count), finds, tokenizer))
-
-
-def wording(seed: int, count: int, config: NetworkConfig, tokenizer: Tokenizer) -> Wording:
-    """Of all that there is to say. Whatever is found beside the topic of several sentences is of no account."""
-    rng = np.random.default_rng([seed, 47])
-    drawn = [(*draw(rng), int(rng.integers(1, STYLES + 1))) for _ in range(count)]
-    told = rng.random(count) >= UNSTYLED
-    found = [stated_by(facts if topic not in REQUESTS else draw(rng)[1]) for topic, facts, _ in drawn]
-    claims = (f"<{topic}> {stated}" for (topic, *_), stated in zip(drawn, found, strict=True))
-    return Wording(
-        claims=_rows(tokenizer.claims(claim, CLAIMS) for claim in claims),
-        style=torch.tensor([style for *_, style in drawn]) * torch.from_numpy(told),
-        answer=_rows(tokenizer.sentence(write(*each), config.answer_length) for each in drawn),
-    )
-
-
-def stated_by(facts: dict[str, str]) -> str:
-    """What an answer states, as words."""
-    return " ".join(value for _, value in sorted(facts.items()))
+    return Batch(whole, *log_rows([], 0), _requests(journeys, whole, shape.requests, rng, config, tokenizer), None)
 
 
 def _times_s(seed: int, moments: int) -> list[float]:
@@ -275,40 +198,17 @@ def _all_finds(seen: Seen, past: Sequence[Sequence[Find]], tokenizer: Tokenizer)
     """All that there is to find in every scene, nothing for what is refused or unasked, and what of the past goes with
     it."""
     count = len(past)
-    topics = _rows(tokenizer.claims(f"<{family}>", ASKED) for family in (*PRESENT, REFUSED))
+    topics = id_rows(tokenizer.claims(f"<{family}>", ASKED) for family in (*PRESENT, REFUSED))
     unasked = F.pad(seen.unasked[:, None, None], (0, ASKED - 1), value=EOS)
     nothing = torch.full((count, 2, STATED), EOS)
     asked, stated = [topics.expand(count, -1, -1), unasked], [seen.stated, nothing]
     if past[0]:
-        found = _finds(torch.arange(count), [find for row in past for find in row], tokenizer)
+        found = finds_of(torch.arange(count), [find for row in past for find in row], tokenizer)
         asked.append(found.asked.unflatten(0, (count, -1)))
         stated.append(found.stated.unflatten(0, (count, -1)))
     each = sum(part.shape[1] for part in asked)
     of = torch.arange(count).repeat_interleave(each)
     return Finds(of, torch.cat(asked, 1).flatten(0, 1), torch.cat(stated, 1).flatten(0, 1))
-
-
-def _finds(of: Tensor, finds: Sequence[Find], tokenizer: Tokenizer) -> Finds:
-    asked = ([*tokenizer.claims(f.topic, 1), *tokenizer.claims(f.about, 1)] for f in finds)
-    return Finds(of, _rows(asked), _rows(tokenizer.claims(find.stated, STATED) for find in finds))
-
-
-def _find_past(journey: Journey, rng: np.random.Generator, following: float) -> Find:
-    if rng.random() < following:
-        return _following(journey, rng)
-    question = ask_history(journey, rng, pick(rng, (*HISTORY_FAMILIES, *HARD)))
-    return Find(f"<{question.topic}>", question.about, stated_by(question.facts))
-
-
-def _following(journey: Journey, rng: np.random.Generator) -> Find:
-    """What came after the latest mention of a name or a landmark: the simplest that finds its place by a word."""
-    there = [(kind, name) for kind, name in journey.latest if name or kind in LANDMARKS]
-    if not there:
-        return Find("", "", "unknown")
-    kind, name = there[int(rng.integers(len(there)))]
-    word = journey.names.mark(name) if name else kind
-    latest = len(journey.words) - 1 - journey.words[::-1].index(word)
-    return Find("", word, " ".join(journey.words[latest + 1 :][:STATED]))
 
 
 def _requests(
@@ -342,9 +242,9 @@ def _stacked(made: list[tuple[int, list[int], list[int]]], short: int, limit: in
     longest = short if longest <= short else limit
     return Requests(
         of=torch.tensor([of for of, *_ in made]),
-        ids=_rows(ids + [EOS] * (longest - len(ids)) for _, ids, _ in made),
+        ids=id_rows(ids + [EOS] * (longest - len(ids)) for _, ids, _ in made),
         hidden=torch.tensor([[place >= len(ids) for place in range(longest)] for _, ids, _ in made]),
-        asked=_rows(asked for *_, asked in made),
+        asked=id_rows(asked for *_, asked in made),
     )
 
 
@@ -397,18 +297,3 @@ def _motion(drive: Drive, t_s: float, recalled: int) -> int:
 def _gap(drive: Drive, t_s: float) -> float:
     lead = drive.sees(t_s) and drive.truth(t_s)["lead"] != "none"
     return float(np.log(drive.gap_m(t_s))) if lead else np.nan
-
-
-def _logs(logs: list[list[int]], length: int) -> tuple[Tensor, Tensor]:
-    """Filled up in front, and what hides that."""
-    ids = torch.full((len(logs), WINDOW + length), EOS)
-    bias = torch.full((len(logs), length), HIDDEN)
-    for row, log in enumerate(logs):
-        if log:
-            ids[row, -len(log) :] = torch.tensor(log)
-            bias[row, -len(log) :] = 0.0
-    return ids, bias
-
-
-def _rows(rows: Iterable[list[int]]) -> Tensor:
-    return torch.tensor([*rows], dtype=torch.long)

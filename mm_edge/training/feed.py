@@ -16,7 +16,8 @@ from mm_edge.model.encoders import Sight
 from mm_edge.model.features import Features
 from mm_edge.model.network import NetworkConfig
 from mm_edge.model.tokenizer import Tokenizer
-from mm_edge.training.batches import Batch, BatchShape, Recall, Seen, Wording, batch, look, recall, requested, wording
+from mm_edge.training.batches import Batch, BatchShape, Seen, batch, look, requested
+from mm_edge.training.finds import Recall, Wording, recall, wording
 from mm_edge.training.recipe import Recipe
 
 Sense = Callable[[Features], Sight]

@@ -16,7 +16,8 @@ from mm_edge.model.features import Features
 from mm_edge.model.network import HIDDEN, WINDOW, Network, Past
 from mm_edge.model.policy import SCALE, SPACING_S, Policy
 from mm_edge.model.tokenizer import EOS
-from mm_edge.training.batches import IGNORE, Batch, Finds, Recall, Requests, Seen
+from mm_edge.training.batches import IGNORE, Batch, Requests, Seen
+from mm_edge.training.finds import Finds, Recall
 from mm_edge.training.speech import Parts, word_losses
 
 WEIGHTS = {

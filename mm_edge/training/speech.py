@@ -14,7 +14,7 @@ from torch import Tensor
 from mm_edge.model.flow import at, halfway, moved
 from mm_edge.model.network import BEGIN, Network, Past
 from mm_edge.model.tokenizer import EOS, MASK
-from mm_edge.training.batches import Wording
+from mm_edge.training.finds import Wording
 
 ALL_MASKED = 0.4
 """Share of the answers that are masked entirely: few-pass decoding begins there."""

@@ -31,8 +31,9 @@ from mm_edge.model.growth import grown, reworded
 from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import Tokenizer
-from mm_edge.training.batches import Batch, Recall, Wording
+from mm_edge.training.batches import Batch
 from mm_edge.training.feed import Feed, Given, loader
+from mm_edge.training.finds import Recall, Wording
 from mm_edge.training.gradients import Gradients, moved
 from mm_edge.training.losses import WEIGHTS, drive_losses, recall_losses, request_losses
 from mm_edge.training.muon import Muon
@@ -242,12 +243,13 @@ def only_speech(network: Network, begin: Path | None, tokenizer: Tokenizer) -> N
     """Leave all as it is but what understanding and wording have for themselves, and words that `begin` lacks."""
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name.startswith(SPEAKING))
+    network.encoder.eval()
     known = set() if begin is None else {*load(begin)[1].tokens}
     is_new = torch.tensor([token not in known for token in tokenizer.tokens])[: len(network.unsaid)]
     for words in (network.words.weight, network.unsaid):
         words.requires_grad_(True)
         new = is_new.view(-1, *(1 for _ in words.shape[1:])).to(words.dtype)
-        words.register_hook(lambda gradient, new=new: gradient * new.to(gradient.device))
+        words.register_hook(lambda gradient, new=new: gradient * new)
 
 
 @torch.no_grad()

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.engine.base import Context, Log, Percept
+from mm_edge.engine.base import Context, Log, Percept, Said
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.trust.calibration import Calibration
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.novelty import Novelty
-from mm_edge.world.grammar import sentences, vocabulary
+from mm_edge.world.grammar import sentences, vocabulary, write
+from mm_edge.world.sentences_told import TOLD
 
 S = 1_000_000_000
 LENGTH = 16
@@ -30,16 +31,18 @@ LENGTH = 16
 class Parrot:
     """An engine that says `answers[text]`, as surely as `sure` says; `cost_s` passes on the clock with every pass.
 
-    `facts`: what it sees in every picture; `logs`: the words of the log in every turn; `reads`: words read anew.
+    `facts`: what it sees in every picture; `logs`: the words of the log in every turn; `reads`: words read anew. A
+    context of it is a place in `sayings`.
     """
 
     name = "parrot"
     history_slots = 4
     answer_length = LENGTH
     log_length = 64
+    width = 2
 
     def __init__(self, clock: ManualClock) -> None:
-        self.tokenizer = Tokenizer(vocabulary(), sentences=sentences())
+        self.tokenizer = Tokenizer(vocabulary(), ["unknown"], sentences())
         self.answers: dict[str, str] = {"": "<silent>"}
         self.sure = 0.99
         self.cost_s = 0.0
@@ -52,7 +55,7 @@ class Parrot:
         self.way = torch.tensor([(5.0 * step, 0.0) for step in range(1, 9)])
         self.fails = False
         self._clock = clock
-        self._says = ""
+        self.sayings: list[str] = []
 
     def encode(self, observation: Observation) -> Percept:
         if self.fails:
@@ -76,14 +79,48 @@ class Parrot:
         self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
     ) -> Context:
         known = () if log is None else log.ids
-        self.logs.append(tuple(self.tokenizer._tokens[index] for index in known))
+        self.logs.append(tuple(self.tokenizer.tokens[index] for index in known))
         self.histories.append(0 if history is None else len(history))
-        self._says = self.answers.get(text, "<refuse> I do not know that.")
-        return Context(torch.zeros(0), torch.zeros(0), 1)
+        return self._context(self.answers.get(text, "<refuse> I do not know that."), style)
 
-    def decode(self, ids: Tensor, context: Context) -> Tensor:
+    def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
+        return [self._context(self._told([self.tokenizer.tokens[index] for index in row]), style) for row in claims]
+
+    def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
+        assert ids.shape == (len(contexts), LENGTH)
+        self._pass()
+        return torch.stack([self._odds(context) for context in contexts])
+
+    def verify(self, ids: Tensor, context: Context) -> Tensor:
+        self._pass()
+        return self._odds(context)
+
+    def follow(self, ids: Tensor, contexts: Sequence[Context], said: Said | None) -> tuple[Tensor, Said]:
+        self._pass()
+        nothing = torch.zeros(0)
+        place = 0 if said is None else said.place
+        odds = torch.stack([self._odds(context)[place] for context in contexts])
+        return odds, Said(nothing, nothing, nothing, place + 1)
+
+    def flow(self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        self._pass()
+        return self._odds(context), noisy
+
+    def _context(self, sentence: str, style: int) -> Context:
+        self.sayings.append(sentence)
+        return Context(torch.tensor([len(self.sayings) - 1]), torch.zeros(0), style)
+
+    def _told(self, claim: Sequence[str]) -> str:
+        """The first sentence that states it."""
+        topic, kind, *values = (word for word in claim if word != "<eos>")
+        (names,) = ([*template.facts] for template in TOLD if template.facts.get("event") == kind)
+        return write(topic[1:-1], dict(zip(sorted(names), [kind, *values], strict=True)), 1)
+
+    def _pass(self) -> None:
         self._clock.set(self._clock.now_ns() + round(self.cost_s * S))
-        said = self.tokenizer.sentence(self._says, LENGTH)
+
+    def _odds(self, context: Context) -> Tensor:
+        said = self.tokenizer.sentence(self.sayings[int(context.k)], LENGTH)
         others = len(self.tokenizer) - self.tokenizer.first_spoken
         odds = torch.full((LENGTH, len(self.tokenizer)), -torch.inf)
         odds[:, self.tokenizer.first_spoken :] = np.log((1 - self.sure) / others)

@@ -14,6 +14,7 @@ from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.offline import OfflineAssistant
 from mm_edge.assistant.request import Request
 from mm_edge.assistant.session import LOG_TOPICS
+from mm_edge.assistant.telling import TOLD
 from mm_edge.engine.base import Percept
 from mm_edge.feedback.utterance import Kind, Utterance
 from mm_edge.memory.report import MemoryReport
@@ -178,7 +179,7 @@ def test_the_memory_report_counts_the_log(tell: Tell) -> None:
 
 
 def test_every_topic_of_the_past_is_known_to_need_no_eyes() -> None:
-    assert {*HISTORY_FAMILIES} == LOG_TOPICS
+    assert {*HISTORY_FAMILIES, *TOLD, "told"} == LOG_TOPICS
 
 
 def test_a_look_says_where_the_vehicle_will_go(tell: Tell, parrot) -> None:

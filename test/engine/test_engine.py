@@ -11,7 +11,7 @@ import torch
 from mm_edge.engine import choose, load, open_engine, trust_path, weights_path
 from mm_edge.engine.base import Engine, EngineError
 from mm_edge.engine.reference import reference_path
-from mm_edge.generation.diffusion import drafts
+from mm_edge.generation import DECODERS
 from mm_edge.model.checkpoint import load as load_checkpoint
 from mm_edge.model.checkpoint import save
 from mm_edge.model.observation import Observation, VehicleState
@@ -29,7 +29,7 @@ def engine() -> Engine:
 
 def said(engine: Engine, observation: Observation, text: str, passes: int = 4) -> str:
     cache = engine.prefill(None, engine.encode(observation), text, 1)
-    draft = [*drafts(engine, cache, passes)][-1]
+    draft = [*DECODERS["quality"](engine, cache, passes)][-1]
     return f"<{draft.topic}> {draft.text}"
 
 

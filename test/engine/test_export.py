@@ -20,8 +20,8 @@ from mm_edge.engine.reference import TOLERANCE, probabilities, reference_path, w
 from mm_edge.engine.torch_runner import TorchRunner
 from mm_edge.model.checkpoint import save
 from mm_edge.model.features import features
-from mm_edge.model.graphs import GRAPHS, graphs, split_facts
-from mm_edge.model.network import KV, WINDOW, Network, NetworkConfig, Past
+from mm_edge.model.graphs import GRAPHS, SENTENCES, graphs, split_facts
+from mm_edge.model.network import BEGIN, KV, WINDOW, Network, NetworkConfig, Past
 from mm_edge.model.observation import Observation
 from mm_edge.training.trainer import new_tokenizer
 
@@ -38,6 +38,9 @@ def save_random(path: Path, seed: int) -> None:
     config = NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=4, conv=4, log_length=128)
     weights = Network(config).state_dict()
     weights["words.weight"] *= SURE
+    for name, weight in weights.items():
+        if ".from_." in name:
+            torch.nn.init.normal_(weight, std=0.02)
     save(path, weights, config, tokenizer)
 
 
@@ -71,7 +74,7 @@ def test_int8_reproduces_torch_from_the_same_claims(weights: Path, cache: Path) 
     percept = exact.encode(Observation(0))
     context = exact.prefill(None, percept, "what is ahead", 1, exact.read(WORDS))
     masked = torch.ones(exact.answer_length, dtype=torch.long)
-    found, expected = (engine.decode(masked, context).softmax(-1) for engine in (rough, exact))
+    found, expected = (engine.decode(masked[None], [context]).softmax(-1) for engine in (rough, exact))
     assert (found - expected).abs().max() <= TOLERANCE["int8"]
 
 
@@ -84,8 +87,32 @@ def test_logits_agree_to_four_digits(weights: Path, cache: Path) -> None:
     for engine in (torch_engine, onnx_engine):
         percept = engine.encode(seen)
         cache_ = engine.prefill(percept.summary[None], percept, "what is ahead", 1)
-        logits.append(engine.decode(torch.ones(20, dtype=torch.long), cache_))
+        logits.append(engine.decode(torch.ones(1, 20, dtype=torch.long), [cache_]))
     assert (logits[0] - logits[1]).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("count", [1, 2, SENTENCES])
+def test_onnxruntime_words_as_torch_does(weights: Path, cache: Path, count: int) -> None:
+    """Several sentences at once, word by word, checked, and out of noise."""
+    made = []
+    for engine in (open_engine(weights), open_engine(weights, "onnxruntime", cache=cache)):
+        contexts = engine.tell([CLAIMED[row] for row in range(count)], 3)
+        ids = torch.arange(20 * count).view(count, 20) + 50
+        last, said = torch.full((count,), BEGIN), None
+        followed = []
+        for place in range(3):
+            logits, said = engine.follow(last, contexts, said)
+            followed.append(logits)
+            last = ids[:, place]
+        noisy = torch.randn(20, engine.width, generator=torch.Generator().manual_seed(0))
+        flowed = engine.flow(noisy, ids[0], torch.linspace(0, 1, 20), torch.ones(20), contexts[0])
+        made.append((engine.decode(ids, contexts), *followed, engine.verify(ids[0], contexts[0]), *flowed))
+    for exact, found in zip(*made, strict=True):
+        assert exact.shape == found.shape
+        assert torch.allclose(exact, found, atol=1e-3)
+
+
+CLAIMED = [[60, 61, 62, 0], [70, 71, 0, 0], [80, 81, 82, 83], [60, 0, 0, 0]]
 
 
 WORDS = ["=14", "=5", "call", "@3", "=4"] * 15
@@ -108,7 +135,7 @@ def test_filling_up_to_the_static_shape_changes_nothing(weights: Path) -> None:
     found = network.meant(network.find(asked, start, [shown(log), now]))
     ids = torch.ones(1, engine.answer_length, dtype=torch.long)
     exact = network.answer(ids, torch.tensor([2]), network.state(torch.cat([asked[:, :1], found], 1)))
-    assert torch.allclose(exact[0], engine.decode(ids[0], cached), atol=1e-4)
+    assert torch.allclose(exact, engine.decode(ids, [cached]), atol=1e-4)
 
 
 def shown(cache: list[KV]) -> Past:

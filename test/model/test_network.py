@@ -40,6 +40,11 @@ def network() -> Network:
     for block in network.blocks:
         for last in (block.out, block.down):  # type: ignore[union-attr]
             nn.init.normal_(last.weight, std=0.1)
+    for adapters in network.steps.values():
+        for weight in (weight for adapter in adapters for weight in adapter.from_.parameters()):  # type: ignore[union-attr]
+            nn.init.normal_(weight, std=0.1)
+    nn.init.normal_(network.flow_time.weight, std=0.1)
+    nn.init.normal_(network.in_turn, std=0.1)
     return network
 
 
@@ -122,7 +127,7 @@ def test_prefill_and_answer_equal_one_full_pass(network: Network) -> None:
     mask = torch.zeros(CLAIMS + ids.shape[1], CLAIMS + ids.shape[1])
     mask[:CLAIMS, CLAIMS:] = HIDDEN
     whole = torch.cat([told + network.claim_place, answer], 1)
-    states, _ = network._run(whole, torch.arange(len(mask)), ZERO, [], mask)
+    states, _ = network._run(whole, torch.arange(len(mask)), ZERO, [], mask, "word")
     logits = network.say(states[-1][:, CLAIMS:])
     assert torch.allclose(network.answer(ids, STYLE, network.state(told)), logits, atol=1e-5)
 
@@ -162,6 +167,62 @@ def test_what_is_claimed_reaches_the_answer(network: Network) -> None:
         network.answer(masked(), STYLE, network.state(network.word(torch.full((1, CLAIMS), word)))) for word in (7, 8)
     ]
     assert not torch.allclose(*answers, atol=1e-3)
+
+
+def follows(network: Network, ids: Tensor) -> Tensor:
+    return network.follow(ids, STYLE, claims(network), torch.zeros(1, dtype=torch.long))[0]
+
+
+def claims(network: Network) -> Past:
+    return network.state(network.word(torch.tensor([[7, 41, 50, 0]])))
+
+
+def sentence() -> Tensor:
+    return torch.randint(3, 60, (1, SMALL.answer_length), generator=torch.Generator().manual_seed(2))
+
+
+def test_words_said_one_by_one_are_those_said_at_once(network: Network) -> None:
+    at_once, said = follows(network, sentence()), list[Past]()
+    for place, word in enumerate(sentence()[0]):
+        logits, cache = network.follow(word.view(1, 1), STYLE, claims(network), torch.tensor([place]), said)
+        said.append(past(cache))
+        assert torch.allclose(logits[0, 0], at_once[0, place], atol=1e-4)
+
+
+def test_a_word_sees_only_those_before_it(network: Network) -> None:
+    ids = sentence()
+    ids[0, 9] = 3 + (int(ids[0, 9]) - 2) % 57
+    before, after = follows(network, sentence()), follows(network, ids)
+    assert torch.equal(before[:, :9], after[:, :9])
+    assert (before[:, 9:] - after[:, 9:]).abs().amax(-1).gt(1e-4).all()
+
+
+def flows(network: Network, noisy: Tensor, ids: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
+    return network.flow(noisy, ids, now, torch.ones(now.shape), STYLE, claims(network))
+
+
+def test_words_that_are_given_need_no_noise(network: Network) -> None:
+    one, other = torch.randn(2, 1, SMALL.answer_length, SMALL.d)
+    there = torch.ones(1, SMALL.answer_length)
+    for first, second in zip(*(flows(network, noisy, sentence(), there) for noisy in (one, other)), strict=True):
+        assert torch.equal(first, second)
+    assert not torch.allclose(*(flows(network, noisy, sentence(), there * 0.5)[0] for noisy in (one, other)), atol=1e-3)
+
+
+def test_words_that_are_not_given_are_not_looked_at(network: Network) -> None:
+    noisy, half = torch.randn(1, SMALL.answer_length, SMALL.d), torch.full((1, SMALL.answer_length), 0.5)
+    assert torch.equal(*(flows(network, noisy, ids, half)[0] for ids in (sentence(), masked())))
+
+
+def test_where_a_flow_leads_is_told_as_noise_is(network: Network) -> None:
+    logits, mean = flows(network, torch.randn(1, 20, SMALL.d), sentence(), torch.rand(1, 20))
+    assert torch.allclose(mean @ network.noise()[0], network.meant(logits), atol=1e-3)
+
+
+def test_how_far_a_flow_goes_counts(network: Network) -> None:
+    noisy, half = torch.randn(1, 20, SMALL.d), torch.full((1, 20), 0.5)
+    ends = [network.flow(noisy, sentence(), half, then, STYLE, claims(network))[0] for then in (half, half * 2)]
+    assert not torch.allclose(*ends, atol=1e-3)
 
 
 def test_a_fresh_network_copies_what_followed_the_latest_mention() -> None:

@@ -178,7 +178,7 @@ def test_a_wrong_parameter_leaves_the_default_and_is_named(start, probe, until) 
 
     node = start(AssistantNode, "-p", "max_passes:=999", "-p", "watch_rate_hz:=often")
     until(lambda: probe.level("assistant: configuration") == WARN, node, probe.node)
-    assert node.get_parameter("max_passes").value == 4
+    assert node.get_parameter("max_passes").value == 24
     assert node.get_parameter("watch_rate_hz").value == 5.0
 
 

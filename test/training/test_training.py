@@ -6,6 +6,7 @@ import csv
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -17,9 +18,10 @@ from mm_edge.model.features import Features
 from mm_edge.model.network import WINDOW, Network, NetworkConfig
 from mm_edge.model.policy import path
 from mm_edge.model.tokenizer import EOS, Tokenizer
-from mm_edge.training.batches import IGNORE, PRESENT, Batch, BatchShape, batch, look, recall, wording
+from mm_edge.training.batches import IGNORE, PRESENT, Batch, BatchShape, batch, look
+from mm_edge.training.finds import recall, wording
 from mm_edge.training.gradients import Gradients, moved, tensors
-from mm_edge.training.losses import drive_losses, far_off, filling, mask_some, recall_losses, remembered
+from mm_edge.training.losses import drive_losses, far_off, recall_losses, remembered
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
 from mm_edge.training.run import run
@@ -118,18 +120,6 @@ def test_logs_alone_teach_the_trunk_alone(tokenizer: Tokenizer, config: NetworkC
     recall_losses(network, recall(5, 128, 64, tokenizer))["recalled"].backward()
     assert network.before.weight.grad is not None
     assert all(parameter.grad is None for parameter in network.encoder.parameters())
-
-
-def test_masks_and_their_weights() -> None:
-    masked, weight = mask_some(torch.zeros(4000, 16), torch.Generator().manual_seed(0))
-    whole = masked.all(1).float().mean()
-    assert 0.38 < whole < 0.47
-    assert ((weight >= 1) & (weight <= 4)).all()
-    assert (weight[masked.all(1)] < 4).any()
-
-
-def test_only_what_follows_the_end_is_filling() -> None:
-    assert filling(torch.tensor([[5, EOS, EOS, EOS]])).tolist() == [[False, False, True, True]]
 
 
 def test_a_batch_that_knows_nothing_gives_no_nan(data: Batch, config: NetworkConfig) -> None:
@@ -248,9 +238,10 @@ def test_every_worker_has_drives_of_its_own() -> None:
     assert set.union(*of_worker) == {*range(12)}
 
 
-def test_workers_have_no_eyes() -> None:
+@pytest.mark.parametrize("learns", ["path", "speech"])
+def test_workers_have_no_eyes(learns: Literal["path", "speech"]) -> None:
     with pytest.raises(ValueError, match="0 workers"):
-        Recipe(keep_eyes=True, workers=2)
+        Recipe(learns=learns, workers=2)
 
 
 def test_one_process_trains_on_a_gpu() -> None:

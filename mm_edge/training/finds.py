@@ -75,7 +75,7 @@ def recall(seed: int, words: int, log: int, tokenizer: Tokenizer) -> Recall:
     journeys = [Journey(int(each), log) for each in rng.integers(TRAINING_SEEDS, size=rows)]
     logs = [tokenizer.log(journey.words) for journey in journeys]
     shortest = log - LONGEST_LINE + 1
-    ids, _ = logid_rows([each[-shortest:] for each in logs], shortest)
+    ids, _ = log_rows([each[-shortest:] for each in logs], shortest)
     count = max(1, words // WORDS_PER_FIND // rows)
     finds = [find_past(journey, rng, FOLLOWING) for journey in journeys for _ in range(count)]
     return Recall(ids, finds_of(torch.arange(rows).repeat_interleave(count), finds, tokenizer))
@@ -123,7 +123,7 @@ def _following(journey: Journey, rng: np.random.Generator) -> Find:
     return Find("", word, " ".join(journey.words[latest + 1 :][:STATED]))
 
 
-def logid_rows(logs: list[list[int]], length: int) -> tuple[Tensor, Tensor]:
+def log_rows(logs: list[list[int]], length: int) -> tuple[Tensor, Tensor]:
     """Filled up in front, and what hides that."""
     ids = torch.full((len(logs), WINDOW + length), EOS)
     bias = torch.full((len(logs), length), HIDDEN)

@@ -86,8 +86,8 @@ class Recipe(BaseModel):
             raise ValueError(f"{self.pool} drives are too few for {self.processes * max(1, self.workers)} processes")
         if self.learns != "all" and self.workers:
             raise ValueError(f"eyes that are kept look in the process that has them: `{self.learns}` needs 0 workers")
-        if self.learns == "speech" and (self.decay or self.device == "cuda"):
-            raise ValueError("`speech` is learnt on a processor, and without decay, which would not spare known words")
+        if self.learns == "speech" and self.decay:
+            raise ValueError("decay would not spare words that are known: `speech` needs a `decay` of 0")
         if self.minutes is not None and self.processes > 1:
             raise ValueError("several processes would not end at the same step: `minutes` needs 1 process")
         if self.device == "cuda" and self.processes > 1:

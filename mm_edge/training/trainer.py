@@ -91,12 +91,12 @@ class Trainer:
             self.network = begin_with(recipe.begin, self.config, self.tokenizer)
         if recipe.eyes is not None:
             take_eyes(self.network, recipe.eyes)
+        torch.set_float32_matmul_precision("highest" if recipe.device == "cpu" else "high")
+        self.network.to(recipe.device)
         if recipe.learns == "path":
             keep_eyes(self.network)
         elif recipe.learns == "speech":
             only_speech(self.network, recipe.begin, self.tokenizer)
-        torch.set_float32_matmul_precision("highest" if recipe.device == "cpu" else "high")
-        self.network.to(recipe.device)
         self.optimizers = optimizers(self.network, recipe)
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.masks = None if recipe.device == "cuda" else torch.Generator()
@@ -248,7 +248,7 @@ def only_speech(network: Network, begin: Path | None, tokenizer: Tokenizer) -> N
     is_new = torch.tensor([token not in known for token in tokenizer.tokens])[: len(network.unsaid)]
     for words in (network.words.weight, network.unsaid):
         words.requires_grad_(True)
-        new = is_new.view(-1, *(1 for _ in words.shape[1:])).to(words.dtype)
+        new = is_new.view(-1, *(1 for _ in words.shape[1:])).to(words)
         words.register_hook(lambda gradient, new=new: gradient * new)
 
 

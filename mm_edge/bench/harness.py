@@ -140,8 +140,8 @@ def show(result: Result, conditions: dict[str, object]) -> None:
     console = Console()
     if result.table:
         table = Table(title=f"mm-edge bench {conditions['bench']}", title_justify="left")
-        for key in result.table[0]:
-            table.add_column(key, justify="left" if isinstance(result.table[0][key], str) else "right")
+        for number, (key, first) in enumerate(result.table[0].items()):
+            table.add_column(key, justify="left" if isinstance(first, str) else "right", no_wrap=number == 0)
         for row in result.table:
             table.add_row(*(_cell(row.get(key, "")) for key in result.table[0]))
         console.print(table)

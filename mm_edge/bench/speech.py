@@ -37,7 +37,7 @@ PASSES = 200
 """More than any decoder takes."""
 WAYS: dict[str, Decoder] = {
     "autoregressive": DECODERS["autoregressive"],
-    "speculative (n-grams)": DECODERS["speculative"],
+    "speculative, trigrams": DECODERS["speculative"],
     "diffusion, one pass": DraftAndEdit(FAST),
     "confidence-parallel": DECODERS["fast"],
     "draft and edit, speedy": DECODERS["speedy"],
@@ -104,14 +104,15 @@ def measure(seed: int, quick: bool) -> Result:
     free = {name: freely(engine, way, size.wordings) for name, way in FREE.items()}
     fast, lines = on_large(seed, size)
     table = [_row(name, tally, tallies["autoregressive"], wordings) for name, tally in tallies.items()]
-    table += [{"decoder": f"{name}, style untold"} | row for name, row in free.items()] + lines
+    table += [{"decoder": f"untold: {name}"} | row for name, row in free.items()] + lines
     n = len(tallies["autoregressive"].right)
     notes = [
         f"small rung, {engine.name}, {n} requests from seed {seed}: {size.drives} drives, {size.logs} logs of "
         f"{LOG_WORDS} words",
-        "time: of the words alone, relative to autoregressive, of the median request; accuracy: 95 % by Wilson",
-        f"wordings: different right sentences for the same facts, by 8 styles; style untold: of {STYLES} tries",
-        f"large rung: {LARGE}, {size.timed} requests with understanding and finding, {size.long} longer answers",
+        "time: of the words alone, median, relative to autoregressive; right: intervals of 95 % by Wilson",
+        f"wordings: different right sentences for the same facts, by 8 styles; untold: no style is given, {STYLES} tries",
+        f"turn, long: large rung, {LARGE}, with understanding and finding; {size.timed} requests, {size.long} answers of "
+        "five sentences",
     ]
     plot = Plot("passes", "share of right sentences", [(n_, t.mean_passes, t.accuracy) for n_, t in tallies.items()])
     return Result(_headline(tallies, wordings) | fast | {"n": float(n)}, table, notes, plot)
@@ -161,7 +162,7 @@ def freely(engine: Engine, way: Decoder, sets: int) -> dict[str, object]:
 LARGE = "int8"
 VARIED = ("autoregressive", "draft and edit, speedy", "draft and edit, quality", "flow map, 1 step")
 FREE: dict[str, Decoder] = {
-    "autoregressive, sampled": Autoregressive(1.0),
+    "in turn, sampled": Autoregressive(1.0),
     "draft and edit, quality": DraftAndEdit(QUALITY),
     "voting, one sample": Voting(samples=1, temperature=1.0),
     "flow map, 1 step": FlowMap(1),
@@ -182,11 +183,11 @@ def on_large(seed: int, size: Size) -> tuple[dict[str, float], list[dict[str, ob
     engine = exported("large", LARGE)
     short, long = _timed_turns(engine, seed, size.timed), _timed_long(engine, seed, size.long)
     lines: list[dict[str, object]] = []
-    for what, found in (("whole turns", short), ("longer answers", long)):
+    for what, found in (("turn", short), ("long", long)):
         base = float(np.median(found["autoregressive"][0]))
         for name, (ms, rights, passes) in found.items():
             lines.append({
-                "decoder": f"large int8, {what}: {name}",
+                "decoder": f"{what}: {name}",
                 "passes": float(np.mean(passes)),
                 "time": float(np.median(ms)) / base,
                 "right": float(np.mean(rights)),
@@ -194,9 +195,7 @@ def on_large(seed: int, size: Size) -> tuple[dict[str, float], list[dict[str, ob
     headline = {
         "speedy_speedup_over_ar": _faster(short, "speedy"),
         "speedy_speedup_over_ar_long": _faster(long, "speedy, side by side"),
-        "speedy_speedup_over_ar_side_by_side_long": _faster(
-            long, "speedy, side by side", "autoregressive, side by side"
-        ),
+        "speedy_speedup_over_ar_side_by_side_long": _faster(long, "speedy, side by side", "in turn, side by side"),
         "long_accuracy": float(np.mean(long["speedy, side by side"][1])),
         "long_accuracy_ar": float(np.mean(long["autoregressive"][1])),
     }
@@ -243,7 +242,7 @@ def _timed_long(engine: Engine, seed: int, count: int) -> Timed:
 
     ways = {
         "autoregressive": one_by_one(in_words),
-        "autoregressive, side by side": together(in_words),
+        "in turn, side by side": together(in_words),
         "speedy": one_by_one(speedy),
         "speedy, side by side": together(speedy),
     }

@@ -144,16 +144,18 @@ def _intact(path: Path) -> bool:
 
 
 def quantize(path: Path) -> None:
-    """Matrix products in int8, in place: weights by channel, activations as they come (dynamic)."""
+    """Matrix products in int8, in place: weights by channel, activations as they come (dynamic). Constants are folded
+    first: a matrix that several steps use is turned anew for each, and only what is constant is quantized."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    whole = path.with_suffix(".fp32.onnx")
-    path.rename(whole)
+    folded = path.with_suffix(".folded.onnx")
     with _quiet():
+        quant_pre_process(path, folded, skip_onnx_shape=True, skip_symbolic_shape=True)
         quantize_dynamic(
-            whole, path, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
+            folded, path, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
         )
-    whole.unlink()
+    folded.unlink()
 
 
 @contextmanager

@@ -240,12 +240,13 @@ def keep_eyes(network: Network) -> None:
 
 
 def only_speech(network: Network, begin: Path | None, tokenizer: Tokenizer) -> None:
-    """Leave all as it is but what understanding and wording have for themselves, and words that `begin` lacks."""
+    """Leave all as it is but what understanding and wording have for themselves, and words that `begin` never says."""
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name.startswith(SPEAKING))
     network.encoder.eval()
-    known = set() if begin is None else {*load(begin)[1].tokens}
-    is_new = torch.tensor([token not in known for token in tokenizer.tokens])[: len(network.unsaid)]
+    known = Tokenizer(()) if begin is None else load(begin)[1]
+    kept = {*known.tokens[: known.first_spoken], *known.spoken} - ({*known.heard} & {*tokenizer.spoken})
+    is_new = torch.tensor([token not in kept for token in tokenizer.tokens])[: len(network.unsaid)]
     for words in (network.words.weight, network.unsaid):
         words.requires_grad_(True)
         new = is_new.view(-1, *(1 for _ in words.shape[1:])).to(words)

@@ -114,7 +114,8 @@ def test_a_draft_that_was_not_checked_is_as_sure_as_it_was_drafted() -> None:
 
 
 def test_words_that_the_language_guessed_and_nobody_checked_are_not_sure() -> None:
-    (only,) = drafts(Speculative(), speaker(GREEN_LIGHT[::-1], RED_LIGHT), 1)
+    backwards = (*RED_LIGHT[4::-1], EOS, EOS, EOS)
+    (only,) = drafts(Speculative(), speaker(backwards, RED_LIGHT), 1)
     assert only.confidence < 0.4, "it would be said"
 
 

@@ -51,7 +51,7 @@ class Size:
 PARTS = 2
 """Processes that measure at the same time."""
 Answers = list[Pair]
-FULL, QUICK = Size(100, 80, 300, 1000), Size(15, 8, 24, 16)
+FULL, QUICK = Size(100, 80, 600, 1000), Size(15, 8, 24, 16)
 
 
 @dataclass(frozen=True)

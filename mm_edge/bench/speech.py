@@ -110,9 +110,9 @@ def measure(seed: int, quick: bool) -> Result:
         f"small rung, {engine.name}, {n} requests from seed {seed}: {size.drives} drives, {size.logs} logs of "
         f"{LOG_WORDS} words",
         "time: of the words alone, median, relative to autoregressive; right: intervals of 95 % by Wilson",
-        f"wordings: different right sentences for the same facts, by 8 styles; untold: no style is given, {STYLES} tries",
-        f"turn, long: large rung, {LARGE}, with understanding and finding; {size.timed} requests, {size.long} answers of "
-        "five sentences",
+        f"wordings: different right sentences for the same facts, by 8 styles; untold: no style, {STYLES} tries",
+        f"turn, long: large rung, {LARGE}, with understanding and finding; {size.timed} requests, {size.long} answers "
+        "of five sentences; words: without understanding and finding",
     ]
     plot = Plot("passes", "share of right sentences", [(n_, t.mean_passes, t.accuracy) for n_, t in tallies.items()])
     return Result(_headline(tallies, wordings) | fast | {"n": float(n)}, table, notes, plot)
@@ -181,9 +181,9 @@ def exported(rung: str, precision: str) -> Engine:
 def on_large(seed: int, size: Size) -> tuple[dict[str, float], list[dict[str, object]]]:
     """Wall clock of whole turns on the large rung in int8, and of longer answers; both sides in turns."""
     engine = exported("large", LARGE)
-    short, long = _timed_turns(engine, seed, size.timed), _timed_long(engine, seed, size.long)
+    (short, wording), long = _timed_turns(engine, seed, size.timed), _timed_long(engine, seed, size.long)
     lines: list[dict[str, object]] = []
-    for what, found in (("turn", short), ("long", long)):
+    for what, found in (("turn", short), ("words", wording), ("long", long)):
         base = float(np.median(found["autoregressive"][0]))
         for name, (ms, rights, passes) in found.items():
             lines.append({
@@ -194,6 +194,7 @@ def on_large(seed: int, size: Size) -> tuple[dict[str, float], list[dict[str, ob
             })  # fmt: skip
     headline = {
         "speedy_speedup_over_ar": _faster(short, "speedy"),
+        "speedy_words_speedup_over_ar": _faster(wording, "speedy"),
         "speedy_speedup_over_ar_long": _faster(long, "speedy, side by side"),
         "speedy_speedup_over_ar_side_by_side_long": _faster(long, "speedy, side by side", "in turn, side by side"),
         "long_accuracy": float(np.mean(long["speedy, side by side"][1])),
@@ -206,9 +207,11 @@ Timed = dict[str, tuple[list[float], list[bool], list[int]]]
 """Milliseconds, whether right, and passes of every answer, by decoder."""
 
 
-def _timed_turns(engine: Engine, seed: int, count: int) -> Timed:
+def _timed_turns(engine: Engine, seed: int, count: int) -> tuple[Timed, Timed]:
+    """Of whole turns, and of their words alone."""
     ways = {"autoregressive": DECODERS["autoregressive"], "speedy": DECODERS["speedy"], "quality": DECODERS["quality"]}
     found: Timed = {name: ([], [], []) for name in ways}
+    wording: Timed = {name: ([], [], []) for name in ways}
     drives = -(-count // 12)
     for number, asked in enumerate(asked_now(engine, seed, drives)):
         if number == count:
@@ -217,9 +220,12 @@ def _timed_turns(engine: Engine, seed: int, count: int) -> Timed:
         for name, way in ways.items():
             began_s = time.perf_counter()
             again()
+            found_s = time.perf_counter()
             *_, draft = way(engine, asked.context, PASSES, asked.forbidden)
-            _note(found[name], began_s, [outcome(asked, draft).right], draft.passes)
-    return found
+            rights = [outcome(asked, draft).right]
+            _note(found[name], began_s, rights, draft.passes)
+            _note(wording[name], found_s, rights, draft.passes)
+    return found, wording
 
 
 Make = Callable[[Sequence[Context]], Iterator[list[Draft]]]

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import cycle
 from pathlib import Path
 
 import psutil
@@ -24,6 +25,8 @@ import psutil
 from mm_edge.errors import UserError
 
 DEFAULT_SEED = 1_500_000
+NARROWEST = 140
+"""Columns of what is printed into a file."""
 HELD_OUT_SEEDS = range(1_000_000, sys.maxsize)
 
 
@@ -40,11 +43,11 @@ class Plot:
 
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         axes = figure.add_subplot(xlabel=self.x, ylabel=self.y)
-        for name, x, y in self.points:
-            axes.plot(x, y, "o", color="tab:blue")
-            axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        for marker, (name, x, y) in zip(cycle("osD^vP"), self.points, strict=False):
+            axes.plot(x, y, marker, label=name)
         axes.grid(alpha=0.3)
-        axes.margins(0.12)
+        axes.margins(0.08)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
         figure.savefig(path, dpi=120)
 
 
@@ -137,7 +140,7 @@ def show(result: Result, conditions: dict[str, object]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=NARROWEST)
     if result.table:
         table = Table(title=f"mm-edge bench {conditions['bench']}", title_justify="left")
         for number, (key, first) in enumerate(result.table[0].items()):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine
-from mm_edge.generation.draft import Draft, drafted, words
+from mm_edge.generation.draft import Draft, drafted, gumbel, words
 from mm_edge.model.network import BEGIN
 from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
 
@@ -51,7 +51,7 @@ def in_turn(
         probability = words(engine, logits, forbidden)
         confidence, best = probability.max(-1)
         if temperature:
-            best = _drawn(probability.log() / temperature, generator)
+            best = (probability.log() / temperature + gumbel(probability, generator)).argmax(-1)
             confidence = probability.gather(-1, best[:, None])[:, 0]
         last = torch.where(going, best, EOS)
         ids[:, place], confidences[:, place] = last, torch.where(going, confidence, 1.0)
@@ -130,19 +130,13 @@ def _verified(
         right = torch.where(torch.arange(length) < known, best, MASK)
         end = (right == EOS).nonzero()
         done = known == length or len(end) > 0
-        if done and len(end):
+        if len(end):
             right = torch.where(torch.arange(length) >= end[0], EOS, right)
         shown = right if done else torch.where(right == MASK, draft, right)
         ended = done or passes >= max_passes
         yield drafted(shown, confidences, passes, ended, engine.tokenizer, length if ended else known)
         if ended:
             return
-
-
-def _drawn(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """A word of each row, by its probability (Gumbel maximum)."""
-    noise = torch.rand(logits.shape, generator=generator).clamp(min=1e-20)
-    return (logits - (-noise.log()).log()).argmax(-1)
 
 
 @lru_cache(maxsize=2)

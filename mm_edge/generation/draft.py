@@ -71,6 +71,12 @@ def words(engine: Engine, logits: Tensor, forbidden: Sequence[int]) -> Tensor:
     return kept.softmax(-1).nan_to_num(0.0)
 
 
+def gumbel(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Noise of the shape and type of `like`: what is largest of log probabilities [..., V] with it is a word drawn."""
+    uniform = torch.rand(like.shape, generator=generator, dtype=like.dtype)
+    return -(-uniform.clamp(min=torch.finfo(like.dtype).tiny).log()).log()
+
+
 def drafted(ids: Tensor, confidences: Tensor, passes: int, done: bool, tokenizer: Tokenizer, final: int = 0) -> Draft:
     """ids, confidences: [L]."""
     return Draft(tuple(ids.tolist()), tuple(confidences.tolist()), passes, done, tokenizer, final)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine
-from mm_edge.generation.draft import Draft, drafted, words
+from mm_edge.generation.draft import Draft, drafted, gumbel, words
 from mm_edge.model.tokenizer import MASK
 
 
@@ -70,8 +70,8 @@ class Voting:
         confidences = torch.zeros(len(ids))
         for passes in range(1, max_passes + 1):
             probability = words(engine, engine.decode(ids[None], [context])[0], forbidden)
-            noise = torch.rand(probability.shape, generator=generator, dtype=torch.float64).clamp(min=1e-300)
-            drawn = (probability.double().log() - self.temperature * (-noise.log()).log()).argmax(-1)
+            exact = probability.double()
+            drawn = (exact.log() + self.temperature * gumbel(exact, generator)).argmax(-1)
             masked = ids == MASK
             unsure = torch.special.entr(probability).sum(-1)
             filled = masked & (unsure < self.entropy)

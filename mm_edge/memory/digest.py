@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mm_edge.model.events import EVENTS
+from mm_edge.model.graphs import SENTENCES
 
-MOST = 4
-"""Events of one answer."""
+MOST = SENTENCES
+"""Events of one answer: as many as are worded side by side."""
 SPAN_MIN = 10
 """A summary is of the last so many minutes, where anything happened in them."""
 MINOR = ("limit", "brake", "pedestrian", "siren", "stop")

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mm_edge.generation.draft import gumbel
 from mm_edge.model.flow import at, halfway, moved
 from mm_edge.model.network import BEGIN, Network, Past
 from mm_edge.model.tokenizer import EOS, MASK
@@ -129,7 +130,7 @@ def _draft_losses(
     logits = network.answer(draft, wording.style, claims)
     first = edit_loss(logits, draft, answer, weight)
     with torch.no_grad():
-        said = _sampled(logits, generator)
+        said = (logits + gumbel(logits, generator)).argmax(-1)
         better = torch.where(masked & (torch.rand(answer.shape, generator=generator) < 0.8), said, draft)
     return first, edit_loss(network.answer(better, wording.style, claims), better, answer, weight)
 
@@ -175,12 +176,6 @@ def _flow_losses(
     times = (now, (now + then) / 2, then)
     each = semigroup_loss(flow, at_level(now), times, network.clock)
     return flowed, _mean(each * torch.where(fills, FILLING, 1.0) * ~given, answer)
-
-
-def _sampled(logits: Tensor, generator: torch.Generator | None) -> Tensor:
-    """A word of each [Q, L], by its probability (Gumbel maximum)."""
-    noise = torch.rand(logits.shape, generator=generator).clamp(min=1e-20)
-    return (logits - (-noise.log()).log()).argmax(-1)
 
 
 def _mean(each: Tensor, answer: Tensor) -> Tensor:

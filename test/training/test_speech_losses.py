@@ -31,15 +31,10 @@ from mm_edge.training.speech import (
     speech_losses,
     wording_losses,
 )
-from mm_edge.training.trainer import SPEAKING, Trainer, new_tokenizer, only_speech
+from mm_edge.training.trainer import SPEAKING, Trainer, only_speech
 
 PARTS = {"worded", "edited", "followed", "flowed", "mapped"}
 V, CLOCK = 9, clock(9, 6)
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return new_tokenizer()
 
 
 @pytest.fixture(scope="module")

@@ -25,16 +25,11 @@ from mm_edge.training.losses import drive_losses, far_off, recall_losses, rememb
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
 from mm_edge.training.run import run
-from mm_edge.training.trainer import Trainer, keep_eyes, new_tokenizer, progress_factor, take_eyes
+from mm_edge.training.trainer import Trainer, keep_eyes, progress_factor, take_eyes
 from mm_edge.world.grammar import TOPICS
 
 SHAPE = BatchShape(moments=5, requests=4, finds=2, log=64)
 SLOTS = NetworkConfig.history_slots
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return new_tokenizer()
 
 
 @pytest.fixture(scope="module")

@@ -71,6 +71,22 @@ class AssistantConfig(BaseModel):
     answer_expires_s: float = Field(8.0, ge=0.1, le=600.0, description="An answer not begun by then is not spoken.")
     alert_expires_s: float = Field(2.0, ge=0.1, le=600.0, description="An alert not begun by then is not spoken.")
 
+    memory_file: str = Field(
+        "",
+        description="File that the memory of a drive is kept in; none: a restart forgets.",
+        json_schema_extra=READ_ONLY,
+    )
+    memory_save_s: float = Field(
+        10.0, ge=0.5, le=3600.0, description="How often that file is written, if anything is new."
+    )
+    memory_resume_s: float = Field(
+        3600.0,
+        ge=0.0,
+        le=604_800.0,
+        description="A file older than this is of another drive.",
+        json_schema_extra=READ_ONLY,
+    )
+
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> AssistantConfig:
         if self.hedge_probability > self.accept_probability:

@@ -1,4 +1,4 @@
-"""The log of this drive as a session uses it: what is written into it, and how much of it the engine has read.
+"""The log of this drive as a session uses it: what is written into it, what is remembered, and what is kept on disk.
 
 Knows nothing about sentences or deadlines.
 """
@@ -6,12 +6,17 @@ Knows nothing about sentences or deadlines.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mm_edge.assistant.clock import time_of_day_s
+from mm_edge.assistant.faults import Faults
 from mm_edge.assistant.witness import Witness
-from mm_edge.engine.base import Engine, Log
+from mm_edge.engine.base import Engine
+from mm_edge.memory import store
+from mm_edge.memory.drive import Begin, DriveMemory, at_once
 from mm_edge.memory.log import DriveLog
 from mm_edge.memory.report import MemoryReport
 from mm_edge.model.events import Event
@@ -19,17 +24,31 @@ from mm_edge.model.observation import Observation
 
 
 class Logbook:
-    def __init__(self, engine: Engine) -> None:
-        self.log = DriveLog(engine.log_length)
+    """`begin` runs what need not be done at once: compactions, and the writing of files."""
+
+    def __init__(self, engine: Engine, faults: Faults, begin: Begin = at_once) -> None:
+        self.log = DriveLog()
+        self.memory = DriveMemory(engine, begin)
         self._engine = engine
+        self._faults = faults
+        self._begin = begin
         self._witness = Witness()
-        self._known: Log | None = None
-        self._known_words: tuple[str, ...] = ()
+        self._writing: Future[Any] | None = None
+        self._kept_words = 0
 
     def begin_anew(self) -> None:
         """Forget everything: a new drive begins."""
         self.log.clear()
+        self.memory.clear()
         self._witness = Witness()
+        self._kept_words = 0
+
+    def add(self, event: Event) -> None:
+        """Write what happened. Raises ValueError for a name without a letter."""
+        words, reused = self.log.add(event)
+        if reused:
+            self.memory.forget(reused)
+        self.memory.write(words)
 
     def see(
         self, observation: Observation, facts: Mapping[str, tuple[str, float]], alert: str, utc_offset_h: float
@@ -37,21 +56,50 @@ class Logbook:
         """Write what one look shows; alert: what it gave an alert for, "" for none."""
         time_s, sees = observation.stamp_ns / 1e9, observation.image is not None
         for kind, numbers in self._witness.look(time_s, facts, observation.state, sees, alert):
-            self.log.add(Event(time_of_day_s(observation.stamp_ns, utc_offset_h), kind, numbers=numbers))
+            self.add(Event(time_of_day_s(observation.stamp_ns, utc_offset_h), kind, numbers=numbers))
 
     def step(self, step: Any, stamp_ns: int, utc_offset_h: float) -> None:
         """Write what a TaskStep-like message tells."""
         found = self._witness.step(step)
         if found is not None:
-            self.log.add(Event(time_of_day_s(stamp_ns, utc_offset_h), *found))
+            self.add(Event(time_of_day_s(stamp_ns, utc_offset_h), *found))
 
-    def read(self) -> Log | None:
-        """The log as the engine has read it, with every line; None while there is none."""
-        if self._known_words is not self.log.words:
-            known, self._known = self._known, None  # the engine takes its memory over, whatever becomes of it
-            self._known = self._engine.read(self.log.words, known)
-            self._known_words = self.log.words
-        return self._known if self.log.words else None
+    def tidy(self, now_s: float) -> None:
+        """What can be done between two turns; now_s: on the monotonic clock."""
+        before = self.memory.last
+        self.memory.tidy()
+        last = self.memory.last
+        if last is not None and last is not before and last.failure:
+            self._faults.add("compaction_failed", last.failure, now_s)
+
+    def restore(self, path: Path, now_ns: int, most_s: float, now_s: float) -> None:
+        """Go on with the drive that a file tells of, unless it was written more than `most_s` ago."""
+        try:
+            kept = store.read(path)
+            if kept is not None and 0 <= now_ns - kept.state["stamp_ns"] <= most_s * 1e9:
+                self.memory.restore(kept)
+                self.log.restore(kept.state["log"])
+                self._kept_words = self.memory.written
+        except (store.StoreError, OSError, ValueError, KeyError) as error:
+            self.begin_anew()
+            self._faults.add("memory_not_restored", str(error), now_s)
+
+    def keep(self, path: Path, now_ns: int, now_s: float, wait: bool = False) -> None:
+        """Write a file if anything is new and the last one is written."""
+        if self._writing is not None and not self._writing.done():
+            return
+        if self._new:
+            kept = self.memory.state()
+            whole = store.Kept({**kept.state, "stamp_ns": now_ns, "log": self.log.state()}, kept.cache)
+            self._kept_words = self.memory.written
+            self._writing = (at_once if wait else self._begin)(lambda: store.write(path, whole))
+        if self._writing is not None and self._writing.done() and (problem := self._writing.exception()):
+            self._faults.add("memory_not_kept", str(problem), now_s)
+            self._writing, self._kept_words = None, -1
+
+    @property
+    def _new(self) -> bool:
+        return self.memory.written != self._kept_words
 
     def unused(self) -> list[int]:
         """The tokens of names that nobody has: an answer must not hold them."""
@@ -59,13 +107,14 @@ class Logbook:
         return [index for index in ids if index is not None]
 
     def added_to(self, report: MemoryReport) -> MemoryReport:
-        """A report of the history, with the log's share: a word fills one slot."""
-        known = self._known
-        held = 0 if known is None else known.k.nbytes + known.v.nbytes + known.bias.nbytes
+        """A report of the history, with the log's share: slots are those of a head, on average."""
+        memory, engine = self.memory, self._engine
         return replace(
             report,
-            logical_length=report.logical_length + self.log.written,
-            physical_length=report.physical_length + len(self.log.words),
-            capacity=report.capacity + self.log.most_words,
-            bytes=report.bytes + held,
+            logical_length=report.logical_length + memory.written,
+            physical_length=report.physical_length + round(memory.slots),
+            capacity=report.capacity + engine.log_length + engine.memory_length,
+            bytes=report.bytes + memory.nbytes,
+            compaction_ms=memory.took_ms,
+            fidelity=memory.fidelity,
         )

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
+from pathlib import Path
 from typing import Any
 
 from mm_edge.assistant.advice import PathAdvice
@@ -32,7 +33,9 @@ from mm_edge.feedback.wording import hedged, unsure
 from mm_edge.generation import DECODERS
 from mm_edge.generation.draft import Draft
 from mm_edge.generation.slots import fill
+from mm_edge.memory.drive import Begin, at_once
 from mm_edge.memory.history import History
+from mm_edge.memory.ledger import counted
 from mm_edge.memory.report import MemoryReport
 from mm_edge.model.events import Event
 from mm_edge.model.network import STYLES
@@ -100,7 +103,10 @@ class Thought:
 
 class Session:
     """Owns the history, the log and the wording's random source. `inbox` is where the newest input is read from;
-    `numbers` of utterances go on from session to session."""
+    `numbers` of utterances go on from session to session; `begin`: as in Logbook.
+
+    If a file is configured, the memory is restored from it and written to it between turns and by `close`.
+    """
 
     def __init__(
         self,
@@ -110,12 +116,13 @@ class Session:
         inbox: Inbox,
         clock: Clock,
         numbers: Iterator[int],
+        begin: Begin = at_once,
     ) -> None:
         self.engine = engine
         self.inbox = inbox
         self.clock = clock
         self.history = History(engine.history_slots, HISTORY_SPACING_S)
-        self.logbook = Logbook(engine)
+        self.logbook = Logbook(engine, inbox.faults, begin)
         self._constants = constants
         self._gate = AlertGate(config.alert_repeat_s)
         self.configure(config)
@@ -127,6 +134,9 @@ class Session:
         self._numbers = numbers
         self._unevaluated = 0
         self._advised_ns: int | None = None
+        self._kept_s = clock.monotonic_s()
+        if config.memory_file:
+            self.logbook.restore(Path(config.memory_file), clock.now_ns(), config.memory_resume_s, self._kept_s)
 
     def configure(self, config: AssistantConfig) -> None:
         """Go on with other settings, from the next turn on; those that are read-only are not looked at again."""
@@ -175,7 +185,7 @@ class Session:
     def note(self, event: Event) -> None:
         """Write down what happened."""
         self._begin_anew_if_time_did()
-        self.logbook.log.add(event)
+        self.logbook.add(event)
 
     def note_step(self, step: Any) -> None:
         """Write down what a TaskStep-like message tells."""
@@ -185,12 +195,23 @@ class Session:
 
     def reflect(self) -> PathAdvice | None:
         """What can wait until a look's turn is out, and waits for another look while there are requests: reads what is
-        new in the log, and finds where the vehicle will go, if it sees and knows its speed."""
+        new in the log, keeps the memory small and on disk, and finds where the vehicle will go, if it sees and knows
+        its speed."""
         glance = self._glance
         if glance is None or self.inbox.waiting:
             return None
-        self.logbook.read()
+        now_s = self.clock.monotonic_s()
+        self.logbook.tidy(now_s)
+        if self.config.memory_file and now_s - self._kept_s >= self.config.memory_save_s:
+            self._kept_s = now_s
+            self.logbook.keep(Path(self.config.memory_file), self.clock.now_ns(), now_s)
         return self._path(glance) if self.config.advise else None
+
+    def close(self) -> None:
+        """Keep what is remembered: the last turn is out."""
+        if self.config.memory_file:
+            now_s = self.clock.monotonic_s()
+            self.logbook.keep(Path(self.config.memory_file), self.clock.now_ns(), now_s, wait=True)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -236,7 +257,8 @@ class Session:
         past = self.history.recall(glance.observation.stamp_ns)
         marked = self.logbook.log.marked(text)
         style = self._style()
-        cache = self.engine.prefill(past, glance.percept, marked, style, self.logbook.read())
+        found = self.engine.prefill(past, glance.percept, marked, style, self.logbook.memory.read())
+        cache = counted(self.engine, found, self.logbook.memory.ledger)
         stopwatch.mark("prefill")
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
         seed = self._random.getrandbits(32)

@@ -102,6 +102,8 @@ class Worker:
         self._inbox.close()
         self._thread.join(JOIN_S)
         self._guard.stop()
+        if not self._thread.is_alive():
+            self._session.close()
 
     def configure(self, config: AssistantConfig) -> None:
         """Go on with other settings from the next turn on."""

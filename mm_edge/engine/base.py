@@ -44,22 +44,39 @@ class Percept:
 
 @dataclass(frozen=True)
 class Context:
-    """What an answer is worded from, and its style. k, v: [layers, heads, claims, d_head]."""
+    """What an answer is worded from, and its style. k, v: [layers, heads, claims, d_head]; asked: the likeliest words
+    that a request asks by, none where nothing was asked."""
 
     k: Tensor
     v: Tensor
     style: int
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Log:
-    """The log of a drive as it was read. k, v: [layers, heads, n, d_head]; bias: [n], added to every attention score,
-    HIDDEN where a slot is only filling; ids: its words."""
+    """The end of a drive's log as it was read, and a memory of what came before.
+
+    k, v: [layers, heads, n, d_head]; bias: [n], added to every attention score, HIDDEN where a slot is only filling;
+    ids: its words; before: the WINDOW ids that came before them; start: how many words did; memory: of each layer keys
+    and values [1, S, d_head] and every head's own bias [heads, S].
+    """
 
     k: Tensor
     v: Tensor
     bias: Tensor
     ids: tuple[int, ...]
+    before: tuple[int, ...]
+    start: int
+    memory: Memory
+
+    @property
+    def length(self) -> int:
+        """Words of the whole."""
+        return self.start + len(self.ids)
+
+
+Memory = Sequence[tuple[Tensor, Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,8 @@ class Engine(Protocol):
     name: str
     history_slots: int
     log_length: int
+    memory_length: int
+    memory_slots: int
     tokenizer: Tokenizer
     answer_length: int
     width: int
@@ -84,8 +103,20 @@ class Engine(Protocol):
     def encode(self, observation: Observation) -> Percept: ...
 
     def read(self, words: Sequence[str], known: Log | None = None) -> Log:
-        """The log of a drive, at most log_length words. What `known` holds already is not read again, and its memory is
-        taken over: it cannot be used any more. Raises ValueError for too many words or an unknown one."""
+        """The end of a drive's log, at most log_length words, behind the memory of `known`. What `known` holds already
+        is not read again, and its tensors are taken over: it cannot be used any more. Raises ValueError for too many
+        words or an unknown one."""
+
+    def remember(self, log: Log, words: int, memory: Memory) -> Log:
+        """The log without its first `words`, a multiple of CHUNK, which `memory` holds from now on; `log` is taken
+        over. Raises ValueError for another number, or when the memory has more slots than there are."""
+
+    def resume(self, memory: Memory, start: int, before: Sequence[int]) -> Log:
+        """A log of which nothing but a memory of `start` words is left; before: the ids of the last of them. Raises
+        ValueError for a memory of another shape."""
+
+    def ask(self, asked: Tensor, log: Log) -> Tensor:
+        """What questions [n, ASKED], as ids, ask of the log: queries [layers, heads, n * STATED, d_head], scaled."""
 
     def prefill(
         self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None

@@ -6,15 +6,16 @@ Knows nothing about sentences' meaning, deadlines or memory policies.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mm_edge.engine.base import Context, Log, Percept, Runner, Said
+from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said
 from mm_edge.model.features import Features, features
-from mm_edge.model.graphs import CHUNK, SENTENCES, split_facts
-from mm_edge.model.network import BEGIN, HIDDEN, WINDOW, NetworkConfig
+from mm_edge.model.graphs import CHUNK, QUESTIONS, SENTENCES, split_facts
+from mm_edge.model.network import BEGIN, HIDDEN, STATED, WINDOW, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS, path, sample
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
@@ -33,6 +34,8 @@ class GraphEngine:
         self.history_slots = config.history_slots
         self.answer_length = config.answer_length
         self.log_length = config.log_length
+        self.memory_length = config.memory_length
+        self.memory_slots = config.heads * config.memory_length
         self.width = config.d
         self.refused: tuple[str, ...] = ()
         self._config = config
@@ -47,16 +50,47 @@ class GraphEngine:
         ids = tuple(self.tokenizer.log(words))
         if len(ids) > self.log_length:
             raise ValueError(f"a log of {len(ids)} words, at most {self.log_length}")
-        log = self._no_log() if known is None else known
+        log = known or self._no_log()
         same = next((i for i, pair in enumerate(zip(ids, log.ids, strict=False)) if pair[0] != pair[1]), len(log.ids))
         bias = log.bias.clone()
         for start in range(min(same, len(ids)) // CHUNK * CHUNK, len(ids), CHUNK):
             bias[start:] = HIDDEN
-            k, v = self.runner.run("read", self._window(ids, start), _number(start), *_layers(log.k, log.v, bias))
+            window, place = self._window(log.before + ids, start), _number(log.start + start)
+            k, v = self.runner.run("read", window, place, *_layers(replace(log, bias=bias)))
             log.k[:, :, start : start + CHUNK], log.v[:, :, start : start + CHUNK] = k[:, 0], v[:, 0]
             bias[start : start + CHUNK] = 0.0
         bias[len(ids) :] = HIDDEN
-        return Log(log.k, log.v, bias, ids)
+        return replace(log, bias=bias, ids=ids)
+
+    def remember(self, log: Log, words: int, memory: Memory) -> Log:
+        if words % CHUNK or not 0 <= words <= len(log.ids):
+            raise ValueError(f"{words} of {len(log.ids)} words cannot be left out: only chunks of {CHUNK}")
+        full = [_widened(each, self.memory_slots) for each in memory]
+        rest = self.log_length - words
+        for part in (log.k, log.v):
+            part[:, :, :rest] = part[:, :, words:].clone()
+        bias = torch.full_like(log.bias, HIDDEN)
+        bias[: len(log.ids) - words] = 0.0
+        before = (log.before + log.ids[:words])[-WINDOW:]
+        return Log(log.k, log.v, bias, log.ids[words:], before, log.start + words, full)
+
+    def resume(self, memory: Memory, start: int, before: Sequence[int]) -> Log:
+        empty = self._no_log()
+        own = empty.memory[0]
+        if len(memory) != len(empty.memory) or any(
+            k.shape[2] != own[0].shape[2] or len(bias) != len(own[2]) for k, _, bias in memory
+        ):
+            raise ValueError("a memory of another network")
+        full = [_widened(each, self.memory_slots) for each in memory]
+        return replace(empty, memory=full, start=start, before=tuple(before))
+
+    def ask(self, asked: Tensor, log: Log) -> Tensor:
+        start, layers = _number(log.length), _layers(log)
+        parts = []
+        for rows in asked.split(QUESTIONS):
+            (queries,) = self.runner.run("ask", _filled(rows, QUESTIONS), start, *layers)
+            parts.append(queries[:, :, : len(rows) * STATED])
+        return torch.cat(parts, 2)
 
     def prefill(
         self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
@@ -68,15 +102,16 @@ class GraphEngine:
         bias = torch.zeros(self._config.turn_length, device=self.runner.device)
         bias[:missing] = HIDDEN
         bias[len(bias) - filling :] = HIDDEN
-        k, v = self.runner.run(
+        k, v, asked = self.runner.run(
             "prefill",
             *seen,
             torch.tensor([ids + [EOS] * filling]),
-            _number(len(known.ids)),
+            _number(known.length),
             bias[None],
-            *_layers(known.k, known.v, known.bias),
+            *_layers(known),
         )
-        return Context(k[:, 0], v[:, 0], style)
+        words = tuple(self.tokenizer.tokens[index] for index in asked[0].tolist()) if text else ()
+        return Context(k[:, 0], v[:, 0], style, words)
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         if not 0 < len(claims) <= SENTENCES:
@@ -148,16 +183,18 @@ class GraphEngine:
         return (F.pad(past, (0, 0, missing, 0))[None], percept.summary[None], percept.tokens[None]), missing
 
     def _window(self, ids: tuple[int, ...], start: int) -> Tensor:
-        """[1, WINDOW + CHUNK] from the words before `start` on, filled up on both sides."""
-        row = [EOS] * WINDOW + list(ids) + [EOS] * CHUNK
-        return torch.tensor([row[start : start + WINDOW + CHUNK]])
+        """[1, WINDOW + CHUNK] of ids, filled up."""
+        return torch.tensor([[*ids, *[EOS] * CHUNK][start : start + WINDOW + CHUNK]])
 
     def _no_log(self) -> Log:
         config = self._config
         shape = (config.layers, config.heads, config.log_length, config.d // config.heads)
         device = self.runner.device
         k, v = (torch.zeros(shape, device=device) for _ in range(2))
-        return Log(k, v, torch.full((config.log_length,), HIDDEN, device=device), ())
+        none = torch.zeros(1, 0, shape[-1], device=device)
+        empty = _widened((none, none, torch.zeros(config.heads, 0, device=device)), self.memory_slots)
+        bias = torch.full((config.log_length,), HIDDEN, device=device)
+        return Log(k, v, bias, (), (EOS,) * WINDOW, 0, [empty] * config.layers)
 
 
 def _filled(rows: Tensor, count: int) -> Tensor:
@@ -169,9 +206,19 @@ def _number(value: float) -> Tensor:
     return torch.tensor([float(value)])
 
 
-def _layers(k: Tensor, v: Tensor, bias: Tensor) -> list[Tensor]:
-    """A log as the graphs take it: its bias, then keys and values of each layer in turn, in a batch of one."""
-    return [bias[None], *(part[None] for layer in zip(k, v, strict=True) for part in layer)]
+def _layers(log: Log) -> list[Tensor]:
+    """A log as the graphs take it: its bias, then of each layer keys, values and memory, in a batch of one."""
+    each = zip(log.k, log.v, log.memory, strict=True)
+    return [log.bias[None], *(part[None] for k, v, memory in each for part in (k, v, *memory))]
+
+
+def _widened(layer: tuple[Tensor, Tensor, Tensor], slots: int) -> tuple[Tensor, Tensor, Tensor]:
+    """A layer of a memory, filled up to `slots`."""
+    k, v, own = layer
+    more = slots - own.shape[1]
+    if more < 0:
+        raise ValueError(f"a memory of {own.shape[1]} slots in a layer, at most {slots}")
+    return F.pad(k, (0, 0, 0, more)), F.pad(v, (0, 0, 0, more)), F.pad(own, (0, more), value=HIDDEN)
 
 
 def _scene(logits: Tensor, inputs: Features) -> dict[str, tuple[str, float]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +18,32 @@ NEWER = 64
 
 KV = tuple[Tensor, Tensor]
 """Keys (rotated to their place) and values of one layer, each [B, heads, n, d_head]."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """Tokens that were read before. layers: one KV each; bias: [B, n], added to the scores, or one [B, heads, n] for
+    each layer, whose keys and values may then be of one head that all heads share.
+
+    B divides the rows of what attends to it: each serves that many consecutive ones.
+    """
+
+    layers: Sequence[KV]
+    bias: Tensor | Sequence[Tensor]
+
+    def layer(self, index: int) -> tuple[KV, Tensor]:
+        """Keys, values and what is added to the scores, [B, 1 or heads, 1, n]."""
+        if isinstance(self.bias, Tensor):
+            return self.layers[index], self.bias[:, None, None]
+        return self.layers[index], self.bias[index][:, :, None]
+
+
+class Run(NamedTuple):
+    """The state after every layer [B, T, d], every layer's keys and values, and its queries [B, heads, T, d_head]."""
+
+    states: list[Tensor]
+    cache: list[KV]
+    queries: list[Tensor]
 
 
 class Block(nn.Module):
@@ -44,10 +72,10 @@ class Block(nn.Module):
         past: Sequence[tuple[KV, Tensor]],
         mask: Tensor | None,
         adapter: Adapter | None = None,
-    ) -> tuple[Tensor, KV]:
+    ) -> tuple[Tensor, Tensor, KV]:
         """x: [B, T, d]; turn: cosine and sine of its places, [T, turned / 2]; age: how recent it is in words, [T] or
         [1]; past: keys, values and bias of what came before; mask: added to the scores among x, broadcast to [B, heads,
-        T, T], None: x is causal; adapter: what the step adds. Returns x and its own keys and values."""
+        T, T], None: x is causal; adapter: what the step adds. Returns x, its queries, and its own keys and values."""
         add = adapter or _nothing
         seen = self.norm_attention(x)
         q, k, v = add("qkv", self.qkv(seen), seen).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
@@ -60,7 +88,7 @@ class Block(nn.Module):
         x = x + add("out", self.out(attended), attended)
         seen = self.norm_mlp(x)
         hidden = F.relu(add("up", self.up(seen), seen)).square()
-        return x + add("down", self.down(hidden), hidden), (k, v)
+        return x + add("down", self.down(hidden), hidden), q, (k, v)
 
 
 def _nothing(matrix: str, out: Tensor, x: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
     encode   what the sensors show now            -> tokens, summary, pooled, facts, course
     read     the next CHUNK words of the log      -> their keys and values
-    prefill  history, percept, request and log    -> keys and values of what an answer states
+    ask      QUESTIONS about the log              -> queries: what a compacted log has to serve
+    prefill  history, percept, request and log    -> keys and values of what an answer states, and what was asked
     tell     what SENTENCES sentences state       -> the same for each of them
     decode   an answer block against those        -> logits
     decodes  SENTENCES of them                    -> logits
@@ -13,9 +14,10 @@
     look     history and percept                  -> the trunk's states, layer by layer
     steer    noisy actions, course and the states -> their velocity
 
-Batch size 1, but for what is of several SENTENCES. The log has `log_length` slots, scene and request together
-`turn_length`; `bias` hides those that are only filling, `start` is the place of a graph's first token. Knows nothing
-about who runs them.
+Batch size 1, but for what is of several SENTENCES or QUESTIONS. A log has `log_length` slots for the words at its end,
+and before them a memory whose slots are packed, `memory_length` for each head of a layer on average; scene and request
+have `turn_length` together. A bias hides those that are only filling, `start` is the place of a graph's first token.
+Knows nothing about who runs them.
 """
 
 from __future__ import annotations
@@ -26,18 +28,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mm_edge.model.block import Past
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import Features, features
 from mm_edge.model.flow import at, moved
-from mm_edge.model.network import CLAIMS, KV, WINDOW, Network, Past
+from mm_edge.model.network import ASKED, CLAIMS, KV, WINDOW, Network
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import QUERIES, STEPS
 
 GRAPHS = (
-    "encode", "read", "prefill", "tell", "decode", "decodes", "verify", "follow", "follows", "flow", "look", "steer",
+    "encode", "read", "ask", "prefill", "tell", "decode", "decodes", "verify", "follow", "follows", "flow", "look",
+    "steer",
 )  # fmt: skip
 CHUNK = 64
 """Words of the log that are read at once."""
+QUESTIONS = 16
+"""That are asked of the log at once."""
 SENTENCES = 4
 """Of a longer answer, worded side by side."""
 
@@ -73,7 +79,19 @@ class Read(nn.Module):
 
     def forward(self, ids: Tensor, start: Tensor, log_bias: Tensor, *log: Tensor) -> tuple[Tensor, ...]:
         """ids: [1, WINDOW + CHUNK]; log: as `_log` takes it -> k, v [layers, 1, heads, CHUNK, d_head]."""
-        return _stacked(self.network.read(self.network.text(ids), start, [_log(log, log_bias)]))
+        return _stacked(self.network.read(self.network.text(ids), start, _log(log, log_bias)))
+
+
+class Ask(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, asked: Tensor, start: Tensor, log_bias: Tensor, *log: Tensor) -> Tensor:
+        """asked: ids [QUESTIONS, ASKED]; log: as `_log` takes it -> queries [layers, heads, QUESTIONS * STATED,
+        d_head], scaled."""
+        queries = self.network.find_queries(self.network.word(asked), start, _log(log, log_bias))
+        return torch.stack([each.transpose(0, 1).flatten(1, 2) for each in queries])
 
 
 class Prefill(nn.Module):
@@ -92,13 +110,15 @@ class Prefill(nn.Module):
         log_bias: Tensor,
         *log: Tensor,
     ) -> tuple[Tensor, ...]:
-        """bias: [1, turn_length]; log: as `_log` takes it -> k, v [layers, 1, heads, CLAIMS, d_head]."""
+        """bias: [1, turn_length]; log: as `_log` takes it -> k, v [layers, 1, heads, CLAIMS, d_head], and the likeliest
+        ids of what was asked [1, ASKED]."""
         network, n = self.network, self.network.config.scene_length
         seen = network.read(network.scene(history, summary, percept), start, bias=bias[:, :n], still=True)
         scene = Past(seen, bias[:, :n])
-        asked = network.meant(network.understand(request, start, [scene], bias[:, n:]))
-        found = network.meant(network.find(asked, start, [_log(log, log_bias), scene]))
-        return _stacked(network.state(torch.cat([asked[:, :1], found], 1)).layers)
+        likely = network.understand(request, start, [scene], bias[:, n:])
+        asked = network.meant(likely)
+        found = network.meant(network.find(asked, start, [*_log(log, log_bias), scene]))
+        return *_stacked(network.state(torch.cat([asked[:, :1], found], 1)).layers), likely.argmax(-1)
 
 
 class Tell(nn.Module):
@@ -186,9 +206,13 @@ def _claims(k: Tensor, v: Tensor) -> Past:
     return _past(k, v, torch.zeros(k.shape[1], k.shape[3]))
 
 
-def _log(layers: Sequence[Tensor], bias: Tensor) -> Past:
-    """layers: keys and values of each in turn: a log is long, and to cut it out of one tensor would copy it."""
-    return Past([*zip(layers[::2], layers[1::2], strict=True)], bias)
+def _log(layers: Sequence[Tensor], bias: Tensor) -> list[Past]:
+    """Its memory and its end. layers: of each layer in turn, as one tensor would have to be copied to be cut: keys and
+    values [1, heads, log_length, d_head], then those of the memory [1, 1, heads * memory_length, d_head] and its bias
+    [1, heads, heads * memory_length]; bias: [1, log_length]."""
+    each = [layers[first : first + 5] for first in range(0, len(layers), 5)]
+    memory = Past([(k, v) for _, _, k, v, _ in each], [own for *_, own in each])
+    return [memory, Past([(k, v) for k, v, *_ in each], bias)]
 
 
 def _past(k: Tensor, v: Tensor, bias: Tensor) -> Past:
@@ -210,9 +234,12 @@ def _finding(network: Network) -> tuple[Graph, ...]:
     """From the sensors to what an answer states, and to the path."""
     config = network.config
     blind = vars(features([Observation(0)]))
-    layer = torch.zeros(1, config.heads, config.log_length, config.d // config.heads)
+    width, packed = config.d // config.heads, config.heads * config.memory_length
     log = {"log_bias": torch.zeros(1, config.log_length)}
-    log |= {f"log_{kind}{index}": layer.clone() for index in range(config.layers) for kind in "kv"}
+    for index in range(config.layers):
+        log |= {f"log_{kind}{index}": torch.zeros(1, config.heads, config.log_length, width) for kind in "kv"}
+        log |= {f"memory_{kind}{index}": torch.zeros(1, 1, packed, width) for kind in "kv"}
+        log |= {f"memory_bias{index}": torch.zeros(1, config.heads, packed)}
     bias = {"bias": torch.zeros(1, config.turn_length)}
     start = {"start": torch.zeros(1)}
     seen = {
@@ -221,6 +248,7 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
     }
     asked = {"request": torch.zeros(1, config.request_length, dtype=torch.long)}
+    questions = {"asked": torch.zeros(QUESTIONS, ASKED, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
     slots_seen = config.scene_length + QUERIES
     steered = {
@@ -233,7 +261,8 @@ def _finding(network: Network) -> tuple[Graph, ...]:
     return (
         Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
         Graph("read", Read(network), chunk | start | log, ("k", "v")),
-        Graph("prefill", Prefill(network), seen | asked | start | bias | log, ("k", "v")),
+        Graph("ask", Ask(network), questions | start | log, ("queries",)),
+        Graph("prefill", Prefill(network), seen | asked | start | bias | log, ("k", "v", "asked")),
         Graph("look", Look(network), seen | {"bias": torch.zeros(1, config.scene_length)}, ("states", "states_bias")),
         Graph("steer", Steer(network), steered, ("velocity",)),
     )

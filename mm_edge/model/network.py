@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from mm_edge.model.adapter import Adapter
 from mm_edge.model.attention import HIDDEN, later
-from mm_edge.model.block import KV, Block, normalised
+from mm_edge.model.block import KV, Block, Past, Run, normalised
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
 from mm_edge.model.flow import TIMES, at, clock, coloured, ramps
 from mm_edge.model.motion import Motion
@@ -54,7 +54,8 @@ one layer can tell the next where to look."""
 @dataclass(frozen=True)
 class NetworkConfig:
     """marks: how many of the vocabulary's last words are marks; d: width; policy: width of the action head; conv:
-    channels of the camera's first convolution; the lengths are in tokens."""
+    channels of the camera's first convolution; the lengths are in tokens, that of the memory in slots of a head, on
+    average over a layer."""
 
     vocabulary: int
     marks: int
@@ -66,7 +67,8 @@ class NetworkConfig:
     history_slots: int = 8
     request_length: int = 24
     answer_length: int = 20
-    log_length: int = 1536
+    log_length: int = 384
+    memory_length: int = 128
 
     def __post_init__(self) -> None:
         words = WINDOW + 1 + MATCHING
@@ -97,17 +99,6 @@ class NetworkConfig:
 RUNGS: dict[str, dict[str, int]] = {"small": {}, "large": {"d": 240, "layers": 8, "heads": 6}}
 """What differs from NetworkConfig's own values. A wider rung has more heads of the same width: it can then begin as a
 smaller one (model/growth.py)."""
-
-
-@dataclass(frozen=True)
-class Past:
-    """Tokens that were read before. layers: one KV each; bias: [B, n], added to the scores.
-
-    B divides the rows of what attends to it: each serves that many consecutive ones.
-    """
-
-    layers: Sequence[KV]
-    bias: Tensor
 
 
 class Network(nn.Module):
@@ -193,10 +184,16 @@ class Network(nn.Module):
         bias: [B, T], added to the scores of x itself; hides what is only filling; still: x is a scene, all of it as
         recent as its beginning, not a log.
         """
+        return self.read_whole(x, start, past, bias, still).cache
+
+    def read_whole(
+        self, x: Tensor, start: Tensor, past: Sequence[Past] = (), bias: Tensor | None = None, still: bool = False
+    ) -> Run:
+        """As `read`, with all that comes of it."""
         places = start + torch.arange(x.shape[1])
         if not still:
             x = x + self.standing(_waves(places))
-        return self._run(x, places, start if still else places, past, _causal(x.shape[1], bias))[1]
+        return self._run(x, places, start if still else places, past, _causal(x.shape[1], bias))
 
     def look(self, x: Tensor, start: Tensor, bias: Tensor) -> tuple[list[KV], Tensor, Tensor]:
         """A scene [B, T, d] from `start` [1] on and, after it, the queries of the policy -> keys and values of the
@@ -204,7 +201,7 @@ class Network(nn.Module):
         whole = torch.cat([x, self.queries.expand(len(x), -1, -1)], 1)
         bias, length = F.pad(bias, (0, QUERIES)), x.shape[1]
         mask = _causal(whole.shape[1], bias)
-        states, cache = self._run(whole, start + torch.arange(whole.shape[1]), start, (), mask)
+        states, cache, _ = self._run(whole, start + torch.arange(whole.shape[1]), start, (), mask)
         return [(k[:, :, :length], v[:, :, :length]) for k, v in cache], torch.stack(states), bias
 
     def understand(self, ids: Tensor, start: Tensor, past: Sequence[Past], bias: Tensor) -> Tensor:
@@ -218,7 +215,7 @@ class Network(nn.Module):
         after = self.config.request_length + torch.arange(ASKED)
         places = start + self.config.scene_length + torch.cat([torch.arange(ids.shape[1]), after])
         mask = _causal(x.shape[1], F.pad(bias, (0, ASKED)))
-        states, _ = self._run(x, places, start, past, mask, "understand")
+        states = self._run(x, places, start, past, mask, "understand").states
         return self.say(states[-1][:, -ASKED:])
 
     def find(self, asked: Tensor, start: Tensor, past: Sequence[Past]) -> Tensor:
@@ -226,15 +223,22 @@ class Network(nn.Module):
 
         asked: [B, ASKED, d], as `word` or `meant` gives it; start: [1], the place of the scene; past: log and scene.
         """
+        return self.say(self._find(asked, start, past).states[-1])
+
+    def find_queries(self, asked: Tensor, start: Tensor, past: Sequence[Past]) -> list[Tensor]:
+        """What `find` asks of the log: the queries of each layer [B, heads, STATED, d_head], scaled."""
+        return self._find(asked, start, past).queries
+
+    def _find(self, asked: Tensor, start: Tensor, past: Sequence[Past]) -> Run:
         x = self.finding + (asked[:, 1] + self.topic(asked[:, 0]))[:, None]
         places = start + self.config.turn_length + torch.arange(STATED)
-        return self.say(self._run(x, places, start, past, _all())[0][-1])
+        return self._run(x, places, start, past, _all())
 
     def state(self, claims: Tensor) -> Past:
         """A topic and what is stated about it [B, CLAIMS, d], as `word` or `meant` gives them, as the context of an
         answer."""
-        _, cache = self._run(claims + self.claim_place, torch.arange(CLAIMS), torch.zeros(1), (), _all(), "word")
-        return Past(cache, torch.zeros(len(claims), CLAIMS))
+        run = self._run(claims + self.claim_place, torch.arange(CLAIMS), torch.zeros(1), (), _all(), "word")
+        return Past(run.cache, torch.zeros(len(claims), CLAIMS))
 
     def answer(self, ids: Tensor, style: Tensor, claims: Past) -> Tensor:
         """All words of a sentence [B, L] in style [B], any of them masked or wrong -> what belongs there: logits [B, L,
@@ -276,7 +280,7 @@ class Network(nn.Module):
     ) -> tuple[Tensor, list[KV]]:
         """x: [B, L, d], at places [L] of a sentence -> logits [B, L, V], keys and values."""
         x = x + self.answer_place[places.long()] + self.answer_styles(style)[:, None]
-        states, cache = self._run(x, CLAIMS + places, torch.zeros(1), past, mask, "word")
+        states, cache, _ = self._run(x, CLAIMS + places, torch.zeros(1), past, mask, "word")
         return self.say(states[-1]), cache
 
     def say(self, state: Tensor) -> Tensor:
@@ -308,20 +312,20 @@ class Network(nn.Module):
         past: Sequence[Past],
         mask: Tensor | None,
         step: str | None = None,
-    ) -> tuple[list[Tensor], list[KV]]:
-        """The state after every layer, and every layer's keys and values; age and mask: as in Block; step: one of
-        RANKS."""
+    ) -> Run:
+        """age and mask: as in Block; step: one of RANKS."""
         turn = self._turn(places)
-        states, cache = [], []
+        run = Run([], [], [])
         for index, block in enumerate(self.blocks):
-            known = [(segment.layers[index], segment.bias[:, None, None]) for segment in past]
+            known = [segment.layer(index) for segment in past]
             own = None if step is None else self.steps[step][index]  # type: ignore[index]
             if isinstance(own, Block):
                 block, own = own, None
-            x, kv = block(x, turn, age, known, mask, own)
-            states.append(x)
-            cache.append(kv)
-        return states, cache
+            x, q, kv = block(x, turn, age, known, mask, own)
+            run.states.append(x)
+            run.cache.append(kv)
+            run.queries.append(q)
+        return run
 
     def _turn(self, places: Tensor) -> KV:
         """Cosine and sine of places [T]: [T, turned / 2]."""

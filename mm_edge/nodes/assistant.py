@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -57,7 +58,10 @@ class AssistantNode(ManagedNode):
         assert self._engine is not None
         config = self._settings.config
         self._inbox = Inbox(config, self.clock)
-        session = Session(config, self._engine, self._constants, self._inbox, self.clock, self._numbers)
+        self._background = ThreadPoolExecutor(1, "memory")
+        session = Session(
+            config, self._engine, self._constants, self._inbox, self.clock, self._numbers, self._background.submit
+        )
         self._worker = Worker(session, self.publish)
         self._intake = Intake(self._inbox, self._worker.submit, self._worker.refuse)
         self._worker.start()
@@ -66,6 +70,7 @@ class AssistantNode(ManagedNode):
         worker, self._worker, self._intake, self._inbox = self._worker, None, None, None
         if worker is not None:
             worker.stop()
+            self._background.shutdown(cancel_futures=True)
 
     def cleanup(self) -> None:
         for subscription in getattr(self, "_inputs", []):

@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mm_edge.engine.base import Context, Engine, Log, Percept
+from mm_edge.engine.base import Context, Engine, Percept
 from mm_edge.generation import DECODERS
 from mm_edge.generation.draft import Draft
+from mm_edge.memory.drive import DriveMemory
+from mm_edge.memory.ledger import counted
 from mm_edge.model.network import STYLES
 from mm_edge.model.policy import STEPS, path
 from mm_edge.training.batches import SPACING_S
@@ -94,11 +96,13 @@ def asked_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iter
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 13])
         journey, t_s = Journey(seed, words), rng.uniform(4.6, DURATION_S - 0.5)
-        scene, log = seen(engine, Drive(seed, DURATION_S), t_s), engine.read(journey.words)
+        scene, memory = seen(engine, Drive(seed, DURATION_S), t_s), DriveMemory(engine)
+        for line in journey.lines:
+            memory.write(line)
         for family in islice(families, MOMENTS * TURNS):
             question = ask_history(journey, rng, family)
             request = journey.names.marked(question.text)
-            yield _asked(engine, *scene, request, question, int(rng.integers(1, STYLES + 1)), log)
+            yield _asked(engine, *scene, request, question, int(rng.integers(1, STYLES + 1)), journey, memory)
 
 
 def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
@@ -151,13 +155,16 @@ def _asked(
     request: str,
     question: Question,
     style: int,
-    log: Log | None = None,
+    journey: Journey | None = None,
+    memory: DriveMemory | None = None,
 ) -> Asked:
     tokenizer = engine.tokenizer
-    held = set(log.ids) if log else set()
+    held = set(tokenizer.log(journey.words)) if journey else set()
     nobody = [index for index in tokenizer.names if index not in held]
     forbidden = [*nobody, *(tokenizer.unasked if request else ())]
-    context = engine.prefill(past, percept, request, style, log)
+    context = engine.prefill(past, percept, request, style, memory.read() if memory else None)
+    if memory is not None:
+        context = counted(engine, context, memory.ledger)
     return Asked(question, context, forbidden, percept.pooled if sees else None)
 
 

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mm_edge.model.block import Past
 from mm_edge.model.encoders import Encoded
 from mm_edge.model.features import Features
-from mm_edge.model.network import HIDDEN, WINDOW, Network, Past
+from mm_edge.model.network import HIDDEN, WINDOW, Network
 from mm_edge.model.policy import SCALE, SPACING_S, Policy
 from mm_edge.model.tokenizer import EOS
 from mm_edge.training.batches import IGNORE, Batch, Requests, Seen

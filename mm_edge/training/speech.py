@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.generation.draft import gumbel
+from mm_edge.model.block import Past
 from mm_edge.model.flow import at, halfway, moved
-from mm_edge.model.network import BEGIN, Network, Past
+from mm_edge.model.network import BEGIN, Network
 from mm_edge.model.tokenizer import EOS, MASK
 from mm_edge.training.finds import Wording
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.engine.base import Context, Log, Percept, Said
+from mm_edge.engine.base import Context, Log, Memory, Percept, Said
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS
 from mm_edge.model.tokenizer import Tokenizer
@@ -31,14 +32,15 @@ LENGTH = 16
 class Parrot:
     """An engine that says `answers[text]`, as surely as `sure` says; `cost_s` passes on the clock with every pass.
 
-    `facts`: what it sees in every picture; `logs`: the words of the log in every turn; `reads`: words read anew. A
-    context of it is a place in `sayings`.
+    `facts`: what it sees in every picture; `logs`: the words of the log in every turn; `reads`: words read anew;
+    `about`: what every request asks by. A context of it is a place in `sayings`.
     """
 
     name = "parrot"
     history_slots = 4
     answer_length = LENGTH
-    log_length = 64
+    log_length = 192
+    memory_length = memory_slots = 16
     width = 2
 
     def __init__(self, clock: ManualClock) -> None:
@@ -56,6 +58,7 @@ class Parrot:
         self.fails = False
         self._clock = clock
         self.sayings: list[str] = []
+        self.about: tuple[str, ...] = ()
 
     def encode(self, observation: Observation) -> Percept:
         if self.fails:
@@ -69,7 +72,18 @@ class Parrot:
         before = () if known is None else known.ids
         same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(ids, before, strict=False)))
         self.reads.append(len(ids) - same)
-        return Log(torch.zeros(8), torch.zeros(8), torch.zeros(8), ids)
+        log = known or self.resume([], 0, (0,) * 4)
+        return replace(log, ids=ids)
+
+    def remember(self, log: Log, words: int, memory: Memory) -> Log:
+        return replace(log, ids=log.ids[words:], start=log.start + words, memory=memory)
+
+    def resume(self, memory: Memory, start: int, before: Sequence[int]) -> Log:
+        k, v = (torch.rand(1, 1, self.log_length, 2) for _ in range(2))
+        return Log(k, v, torch.zeros(self.log_length), (), tuple(before), start, memory)
+
+    def ask(self, asked: Tensor, log: Log) -> Tensor:
+        return torch.rand(1, 1, 3 * len(asked), 2)
 
     def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
         self.ways.append((0 if history is None else len(history), speed_mps))
@@ -108,11 +122,13 @@ class Parrot:
 
     def _context(self, sentence: str, style: int) -> Context:
         self.sayings.append(sentence)
-        return Context(torch.tensor([len(self.sayings) - 1]), torch.zeros(0), style)
+        return Context(torch.tensor([len(self.sayings) - 1]), torch.zeros(0), style, self.about)
 
     def _told(self, claim: Sequence[str]) -> str:
         """The first sentence that states it."""
         topic, kind, *values = (word for word in claim if word != "<eos>")
+        if topic == "<stops_since>":
+            return write("stops_since", {"number": kind}, 1)
         (names,) = ([*template.facts] for template in TOLD if template.facts.get("event") == kind)
         return write(topic[1:-1], dict(zip(sorted(names), [kind, *values], strict=True)), 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 import pytest
@@ -174,8 +175,25 @@ def test_the_memory_report_counts_the_log(tell: Tell) -> None:
     (after,) = of(MemoryReport, tell("request", 100.05))
     assert after.capacity == before.capacity
     assert after.logical_length - before.logical_length == 100
-    assert after.physical_length - before.physical_length == 60
+    assert after.physical_length - before.physical_length == 100
     assert after.bytes > before.bytes
+    assert isnan(after.compaction_ms)
+    for number in range(20):
+        tell("event", 100.06, name=f"Person {number}")
+    (later,) = of(MemoryReport, tell("request", 100.1))
+    assert later.logical_length - before.logical_length == 200
+    assert later.physical_length - before.physical_length < 16 + 192
+    assert later.bytes == after.bytes
+    assert later.compaction_ms > 0
+
+
+def test_what_is_counted_is_answered_by_the_ledger(tell: Tell, parrot) -> None:
+    tell("event", 100.0, kind="place", name="Ulm", numbers=[])
+    for _ in range(3):
+        tell("event", 100.0, kind="stop", name="", numbers=[9])
+    parrot.answers["how many stops since @0"] = "<stops_since> We have stopped =7 times since then."
+    parrot.about = ("<stops_since>", "@0")
+    assert "3" in answer(tell("request", 101.0, text="how many stops since ulm")).text
 
 
 def test_every_topic_of_the_past_is_known_to_need_no_eyes() -> None:

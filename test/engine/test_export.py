@@ -18,10 +18,11 @@ from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.engine.onnx_runner import OnnxRunner
 from mm_edge.engine.reference import TOLERANCE, probabilities, reference_path, write_reference
 from mm_edge.engine.torch_runner import TorchRunner
+from mm_edge.model.block import Past
 from mm_edge.model.checkpoint import save
 from mm_edge.model.features import features
 from mm_edge.model.graphs import GRAPHS, SENTENCES, graphs, split_facts
-from mm_edge.model.network import BEGIN, KV, WINDOW, Network, NetworkConfig, Past
+from mm_edge.model.network import BEGIN, KV, WINDOW, Network, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.training.trainer import new_tokenizer
 
@@ -129,7 +130,7 @@ def test_filling_up_to_the_static_shape_changes_nothing(weights: Path) -> None:
     filled = network.config.history_slots - 3
     scene = network.scene(encoded.summary.repeat(3, 1)[None], encoded.summary, encoded.tokens)
     request = torch.tensor([engine.tokenizer.request("what is ahead", 24)])
-    _, cache = network._run(scene, start + filled + torch.arange(scene.shape[1]), start, (), None)
+    cache = network._run(scene, start + filled + torch.arange(scene.shape[1]), start, (), None).cache
     now = shown(cache)
     asked = network.meant(network.understand(request, start, [now], torch.zeros(request.shape)))
     found = network.meant(network.find(asked, start, [shown(log), now]))

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mm_edge.model.adapter import Adapter
-from mm_edge.model.block import Block
-from mm_edge.model.network import ASKED, CLAIMS, RANKS, Network, NetworkConfig, Past
+from mm_edge.model.block import Block, Past
+from mm_edge.model.network import ASKED, CLAIMS, RANKS, Network, NetworkConfig
 
 D, HEADS = 32, 4
 SMALL = NetworkConfig(vocabulary=60, marks=10, d=D, layers=2, heads=HEADS, conv=4, history_slots=4)

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mm_edge.model.block import Past
 from mm_edge.model.features import features
 from mm_edge.model.growth import grown, reworded
-from mm_edge.model.network import Network, NetworkConfig, Past, normalised
+from mm_edge.model.network import Network, NetworkConfig, normalised
 from mm_edge.model.observation import Observation
 from mm_edge.model.tokenizer import Tokenizer
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mm_edge.model.block import Past
 from mm_edge.model.checkpoint import CheckpointError, load, save
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import MEL_BANDS, MEL_FRAMES, STATE_SIZE, features
@@ -21,7 +22,6 @@ from mm_edge.model.network import (
     WINDOW,
     Network,
     NetworkConfig,
-    Past,
     _waves,
     spread,
 )
@@ -127,7 +127,7 @@ def test_prefill_and_answer_equal_one_full_pass(network: Network) -> None:
     mask = torch.zeros(CLAIMS + ids.shape[1], CLAIMS + ids.shape[1])
     mask[:CLAIMS, CLAIMS:] = HIDDEN
     whole = torch.cat([told + network.claim_place, answer], 1)
-    states, _ = network._run(whole, torch.arange(len(mask)), ZERO, [], mask, "word")
+    states = network._run(whole, torch.arange(len(mask)), ZERO, [], mask, "word").states
     logits = network.say(states[-1][:, CLAIMS:])
     assert torch.allclose(network.answer(ids, STYLE, network.state(told)), logits, atol=1e-5)
 
@@ -141,7 +141,7 @@ def test_finding_equals_one_full_pass(network: Network) -> None:
     mask[n:] = 0.0
     places = torch.cat([torch.arange(n), n + SMALL.turn_length + torch.arange(STATED)])
     ages = torch.cat([torch.arange(n), torch.full((STATED,), n)])
-    states, _ = network._run(torch.cat([known, queries[None]], 1), places, ages, [], mask)
+    states = network._run(torch.cat([known, queries[None]], 1), places, ages, [], mask).states
     cached = found(network, past(network.read(words, ZERO)), start=torch.tensor([float(n)]))
     assert torch.allclose(cached, network.say(states[-1][:, n:]), atol=1e-5)
 

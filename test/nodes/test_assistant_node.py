@@ -240,8 +240,8 @@ def test_events_are_logged_and_bad_ones_named(assistant, probe, until) -> None:
         probe.publish("event", stamped(DriveEvent(kind=kind, name=name, numbers=numbers)))
     until(lambda: probe.level("assistant: inputs") == WARN, assistant, probe.node)
     assert "bad_event" in probe.message("assistant: inputs")
-    until(lambda: assistant._worker._session.logbook.log.words, assistant, probe.node)
-    assert assistant._worker._session.logbook.log.words[:3] == ("call", "@0", "=12")
+    until(lambda: assistant._worker._session.logbook.log.lines, assistant, probe.node)
+    assert assistant._worker._session.logbook.log.lines[0][:3] == ["call", "@0", "=12"]
 
 
 def test_the_path_is_published_for_what_is_seen(assistant, probe, until) -> None:

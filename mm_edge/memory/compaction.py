@@ -68,20 +68,20 @@ def compact(cache: Cache, ask: Ask, keep: int, method: Method, rate: Rate | None
     if method.chunk is not None and max(max(layer.lengths) for layer in cache.layers) > method.chunk:
         return _in_chunks(cache, ask, keep, method, rate)
     queries = ask(cache)
-    rated = [
-        [
-            rate(slots, queries[index][head], index)
-            if rate is not None
-            else scores(slots, queries[index][head], method.matching.score, method.matching.pool)
-            for head, slots in enumerate(layer.heads())
-        ]
-        for index, layer in enumerate(cache.layers)
-    ]
-    wanted = _budgets(cache, rated, keep, method)
+
+    def rated(index: int) -> list[Tensor]:
+        each = zip(cache.layers[index].heads(), queries[index], strict=True)
+        if rate is not None:
+            return [rate(slots, q, index) for slots, q in each]
+        return [scores(slots, q, method.matching.score, method.matching.pool) for slots, q in each]
+
+    worth = [rated(index) for index in range(len(cache.layers))]
+    wanted = _budgets(cache, worth, keep, method)
     for index in range(len(cache.layers)):
         if method.on_policy and index:
-            queries, rated[index] = ask(cache), [None] * len(rated[index])  # type: ignore[list-item]
-        cache = _one_layer(cache, index, queries[index], wanted[index], rated[index], method.matching)
+            queries = ask(cache)
+            worth[index] = rated(index)
+        cache = _one_layer(cache, index, queries[index], wanted[index], worth[index], method.matching)
     return cache
 
 
@@ -134,7 +134,7 @@ def _in_chunks(cache: Cache, ask: Ask, keep: int, method: Method, rate: Rate | N
     for first in range(0, longest, method.chunk):
         part = cache.cut(first, first + method.chunk)
         part = Cache(part.layers, min(method.chunk, longest - first))
-        parts.append(compact(part, lambda _: queries, max(part.heads, keep * part.slots // cache.slots), whole, rate))
+        parts.append(compact(part, lambda _: queries, keep * part.slots // cache.slots, whole, rate))
     merged = parts[0]
     for part in parts[1:]:
         merged = joined(merged, part)

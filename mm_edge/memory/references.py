@@ -7,6 +7,7 @@ Questions of this domain are few: a topic, and a word of the log that the answer
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ Ask = Callable[[Cache], list[Tensor]]
 
 def subjects(words: Sequence[str]) -> list[Subject]:
     """The different (kind, name) of a log's words; "" for no name."""
-    pairs = zip(words, (*words[1:], ""), strict=True)
+    pairs = pairwise((*words, ""))
     found = ((word, following if following.startswith("@") else "") for word, following in pairs if word in EVENTS)
     return [*dict.fromkeys(found)]
 
@@ -98,7 +99,7 @@ def by_chance(network: Network, count: int, generator: torch.Generator) -> Ask:
         queries = []
         for block in network.blocks:
             q = normalised(torch.randn(config.heads, count, width - 1, generator=generator))
-            q = q * (block.gain * (width - 1) ** -0.5)  # type: ignore[operator]
+            q = q * (block.gain * width**-0.5)  # type: ignore[operator]
             queries.append(torch.cat([q, block.recency.expand(-1, count, 1)], -1))  # type: ignore[operator]
         return queries
 

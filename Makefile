@@ -18,6 +18,7 @@ $(STAMP): setup.py pyproject.toml mm_edge/__init__.py | $(BIN)/python
 	$(BIN)/python -c "from importlib.metadata import version as v; assert v('torch').split('+')[0] == '$(TORCH)'" \
 		2>/dev/null || $(BIN)/python -m pip install --quiet $$index torch==$(TORCH)
 	$(BIN)/python -m pip install --quiet --editable ".[dds,export,speech,test]" torch==$(TORCH)
+	$(BIN)/python -m pip install --quiet --no-deps kvpress==0.5.5
 	@touch $@
 
 $(BIN)/python:

@@ -37,14 +37,19 @@ setup(
     extras_require={
         "dds": ["cyclonedds>=11; platform_machine == 'x86_64'"],
         "export": ["onnx", "onnxscript"],
+        "huggingface": ["transformers>=5"],
         "speech": ["espeakng-loader"],  # GPL-3.0-or-later
         "test": [
+            "cachetools<6",  # of kvpress, which is installed without the rest of what it names
+            "fire<0.7",
             "hypothesis",
             "mypy",
             "pytest",
             "pytest-timeout",
+            "requests",
             "ruff",
             "tensorrt-rtx; platform_machine == 'x86_64' and sys_platform == 'linux'",  # compiles without a GPU
+            "transformers>=5,<5.3",  # as kvpress needs it
         ],
     },
     entry_points={"console_scripts": ["mm-edge = mm_edge.cli:main"]},

@@ -66,11 +66,10 @@ class Logbook:
 
     def tidy(self, now_s: float) -> None:
         """What can be done between two turns; now_s: on the monotonic clock."""
-        before = self.memory.last
         self.memory.tidy()
-        last = self.memory.last
-        if last is not None and last is not before and last.failure:
-            self._faults.add("compaction_failed", last.failure, now_s)
+        if self.memory.failure:
+            self._faults.add("compaction_failed", self.memory.failure, now_s)
+            self.memory.failure = ""
 
     def restore(self, path: Path, now_ns: int, most_s: float, now_s: float) -> None:
         """Go on with the drive that a file tells of, unless it was written more than `most_s` ago."""

@@ -132,11 +132,11 @@ class Turns:
         return percentile(self.beside_ms, 99) / percentile(self.alone_ms, 99)
 
 
-def turns(engine: Engine, seed: int, least: int, nice: int) -> Turns:
-    """At least so many of each kind: those during a compaction and then as many without one, again and again. All
-    compactions are of the same snapshot; nice: of their thread, 0 for the same priority as that of turns (Linux)."""
+def turns(engine: Engine, due: tuple[Log, Job], seed: int, least: int, nice: int) -> Turns:
+    """At least so many of each kind: those during a compaction, always that which is `due`, and then as many without
+    one, again and again. nice: of the thread that compacts, 0 for the same priority as that of turns (Linux)."""
     past, percept, _ = seen(engine, Drive(seed, DURATION_S), DURATION_S / 2)
-    log, job = _due(engine, seed)
+    log, job = due
 
     def turn() -> float:
         began_s = time.perf_counter()
@@ -156,12 +156,7 @@ def turns(engine: Engine, seed: int, least: int, nice: int) -> Turns:
     return Turns(alone_ms, beside_ms, compactions)
 
 
-def _be_nice(nice: int) -> None:
-    """Of this thread alone."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
-
-
-def _due(engine: Engine, seed: int) -> tuple[Log, Job]:
+def compaction_due(engine: Engine, seed: int) -> tuple[Log, Job]:
     """A log whose memory has been compacted before, and its next compaction, which is not begun."""
     jobs: list[Job] = []
 
@@ -176,6 +171,11 @@ def _due(engine: Engine, seed: int) -> tuple[Log, Job]:
     log = memory.read()
     assert log is not None
     return log, jobs[-1]
+
+
+def _be_nice(nice: int) -> None:
+    """Of this thread alone."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def _read(memory: DriveMemory) -> tuple[list[Past], int]:

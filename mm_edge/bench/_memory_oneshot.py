@@ -69,8 +69,10 @@ def _recent(sinks: int) -> RateOf:
 
 
 _BASIC, _EVICTION = METHODS["AM-HighestAttnKeys-basic"], METHODS["eviction-uniform"]
+_ELSEWHERE = ("H2O", "SnapKV", "PyramidKV", "KVzip", "AM-OMP-progressive")
+"""Below; the last one is the same as AM-OMP up to 300 slots of a head."""
 WAYS = {
-    **{name: Way(METHODS[name]) for name in METHODS if name not in ("H2O", "SnapKV", "PyramidKV", "KVzip")},
+    **{name: Way(METHODS[name]) for name in METHODS if name not in _ELSEWHERE},
     "matching, random queries": Way(_BASIC, "chance"),
     "matching, context queries": Way(_BASIC, "reading", published=True),
     "matching, repeat queries": Way(_BASIC, "repeating", published=True),
@@ -130,7 +132,7 @@ class Sources:
         self._cache = cache
         known, rng = subjects(log.words), np.random.default_rng([seed, 19])
         bank = questions(known)
-        self.left_topics, self.left_marks, seen = _held_out(known, rng)
+        self.left_topics, self.left_marks, self.seen = _held_out(known, rng)
         one = [bank[int(rng.integers(len(bank)))]]
 
         def asking(asked: Sequence[tuple[str, str]]) -> Callable[[], Ask]:
@@ -139,8 +141,8 @@ class Sources:
         self._make = {
             "questions": asking(bank),
             "one question": asking(one),
-            "seen questions": asking(seen),
-            "seen questions and reading": lambda: together(asking(seen)(), self._some_reading),
+            "seen questions": asking(self.seen),
+            "seen questions and reading": lambda: together(asking(self.seen)(), self._some_reading),
             "reading": lambda: by_reading(network, log.ids),
             "repeating": lambda: by_repeating(network, log.ids),
             "chance": lambda: by_chance(network, CHANCES, torch.Generator().manual_seed(seed)),

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from mm_edge.bench._memory_cost import NEW, PAST, SELECTIONS, decode_s, mass_error, times, without_bias
-from mm_edge.bench._memory_live import HOURS, Hours, Turns, hours, long_drives, turns
+from mm_edge.bench._memory_live import HOURS, Hours, Turns, compaction_due, hours, long_drives, turns
 from mm_edge.bench._memory_logs import Share, counted
 from mm_edge.bench._memory_oneshot import (
     EVERY,
@@ -40,10 +40,8 @@ from mm_edge.model.checkpoint import load
 from mm_edge.model.network import Network
 from mm_edge.model.tokenizer import Tokenizer
 
-WORDS, RATIO = 2048, 50
-"""Of a log that is compacted at once; the ratio at which most is told."""
-LONG = 8192
-"""Words at which the time of a question is taken."""
+RATIO = 50
+"""At which most is told."""
 STRESS = (10, 20, 50)
 """Ratios; the first one is that of the headline."""
 LOWEST = 19
@@ -54,27 +52,29 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Size:
-    """drives: logs compacted at once, by all `methods` at all `ratios`, the `slow` first ones by slow methods too;
-    timed: logs of which times are taken; streamed: words -> logs compacted while they are read; long: drives of
-    `hours_words` words, `read` of them also at once; turns: beside compactions, and without; repeats: of a question;
-    stresses: synthetic heads."""
+    """drives: logs of `words` words compacted at once, by all `methods` at all `ratios`, the `slow` first ones by slow
+    methods too; timed: logs of which times are taken; repeats: of a question to `asked_words` words; streamed: words ->
+    logs compacted while they are read; long: drives of `hours_words` words, `read` of them also at once; turns: beside
+    compactions, and without; stresses: synthetic heads."""
 
+    words: int
     drives: int
     methods: Sequence[str]
     ratios: Sequence[int]
     slow: int
     timed: int
+    repeats: int
+    asked_words: int
     streamed: Mapping[int, int]
     long: int
     hours_words: int
     read: int
     turns: int
-    repeats: int
     stresses: int
 
 
-FULL = Size(12, tuple(WAYS), (10, 20, 50, 100), 2, 10, {4096: 8, 8192: 2}, 2, 10_000, 1, 200, 100, 8)
-SHORT = Size(2, QUICK, (10, 50), 0, 2, {4096: 1}, 1, 1600, 1, 40, 30, 2)
+FULL = Size(2048, 10, tuple(WAYS), (10, 20, 50, 100), 1, 10, 100, 8192, {4096: 8, 8192: 2}, 2, 10_000, 1, 200, 8)
+SHORT = Size(2048, 2, QUICK, (10, 50), 0, 2, 30, 8192, {4096: 1}, 1, 1600, 1, 20, 2)
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,10 @@ def measure(seed: int, quick: bool) -> Result:
 def compare(network: Network, tokenizer: Tokenizer, engine: Engine, seed: int, size: Size) -> Result:
     """engine: of the same network."""
     seeds = range(seed, seed + size.drives)
-    found = measured(network, tokenizer, seeds, WORDS, size.ratios, size.methods, size.slow)
+    found = measured(network, tokenizer, seeds, size.words, size.ratios, size.methods, size.slow)
     parts = [
         _one_shot(found, size),
-        ({}, counted(network, tokenizer, seeds, WORDS), []),
+        ({}, counted(network, tokenizer, seeds, size.words), []),
         _costs(network, tokenizer, seed, size),
         _streaming(network, tokenizer, seed, size),
         _hours(engine, network, seed, size),
@@ -115,8 +115,8 @@ def compare(network: Network, tokenizer: Tokenizer, engine: Engine, seed: int, s
         _stress(size),
     ]
     about = (
-        f"small rung, {engine.name}; one-shot: {size.drives} logs of {WORDS} words from seed {seed}, slow methods on "
-        f"{size.slow}; different questions, intervals of 95 % by Wilson; retention: right answers over those of the "
+        f"small rung, {engine.name}; one-shot: {size.drives} logs of {size.words} words from seed {seed}, slow methods "
+        f"on {size.slow}; different questions, intervals of 95 % by Wilson; retention: right answers over those of the "
         "full cache to the same questions; time: over that of reading in chunks, bytes: over those of the full cache"
     )
     points = [(name, float(ratio), share.retention) for (name, ratio), share in found.shares.items() if name in DRAWN]
@@ -155,12 +155,12 @@ def _one_shot(found: Found, size: Size) -> Part:
         f"{EVERY} of the log's own queries is fitted to as well",
         "bytes: keys, values, biases and lengths as they are stored, over keys and values of the full cache",
     ]
-    return headline, found.rows(size.ratios), notes
+    return headline, found.rows([RATIO]), notes
 
 
 def _costs(network: Network, tokenizer: Tokenizer, seed: int, size: Size) -> Part:
-    taken = [times(network, tokenizer, seed + place, WORDS, RATIO) for place in range(size.timed)]
-    full_s, compacted_s = decode_s(network, tokenizer, LONG, RATIO, size.repeats)
+    taken = [times(network, tokenizer, seed + place, size.words, RATIO) for place in range(size.timed)]
+    full_s, compacted_s = decode_s(network, tokenizer, size.asked_words, RATIO, size.repeats)
     headline = {
         "compaction_over_prefill_time": float(np.median([each.whole_s / each.chunks_s for each in taken])),
         "compaction_over_one_pass_prefill_time": float(np.median([each.whole_s / each.one_pass_s for each in taken])),
@@ -174,8 +174,8 @@ def _costs(network: Network, tokenizer: Tokenizer, seed: int, size: Size) -> Par
         f"compaction_over_prefill_time: asking the reference questions ({median_s('asking_s')}) and compacting at "
         f"{RATIO}x ({median_s('compacting_s')}) over reading the log in chunks of 64 words, as engines do "
         f"({median_s('chunks_s')}); one pass: over reading it at once ({median_s('one_pass_s')}); n = {len(taken)}",
-        f"decode: one question on {LONG} random words, {full_s * 1e3:.2f} ms against {compacted_s * 1e3:.2f} ms; "
-        f"medians of {size.repeats}",
+        f"decode: one question on {size.asked_words} random words, {full_s * 1e3:.2f} ms against "
+        f"{compacted_s * 1e3:.2f} ms; medians of {size.repeats}",
     ]
     return headline, [], notes
 
@@ -226,11 +226,13 @@ def _hours_note(found: Sequence[Hours]) -> str:
 
 
 def _turns(engine: Engine, seed: int, size: Size) -> Part:
-    low, same = (turns(engine, seed, size.turns, nice) for nice in (LOWEST, 0))
+    due = compaction_due(engine, seed)
+    low, same = (turns(engine, due, seed, size.turns, nice) for nice in (LOWEST, 0))
 
     def told(found: Turns) -> str:
         alone, beside = (percentile(ms, 99) for ms in (found.alone_ms, found.beside_ms))
-        return f"p99 {beside:.1f} ms against {alone:.1f} ms alone, n = {len(found.beside_ms)} each"
+        counts = f"n = {len(found.beside_ms)} each, {found.compactions} compactions"
+        return f"p99 {beside:.1f} ms against {alone:.1f} ms alone, {counts}"
 
     headline = {"turn_p99_ratio": low.p99_ratio, "turn_p99_ratio_same_priority": same.p99_ratio}
     note = (

@@ -34,8 +34,6 @@ RECENT = 64
 """Words that stay raw, at least."""
 FULL = 0.7
 """Share of the raw slots from which on a compaction is prepared: the others are for what comes meanwhile."""
-HELD_OUT = 8
-"""Every so many questions one is not fitted to: by those it is measured how far outputs are off."""
 LIVE = Method(Matching(relative=True, nearness=0.01), budget="layer")
 """A layer's share is fixed, since graphs have fixed shapes; its heads share it by what is worth most."""
 Question = tuple[str, str]
@@ -45,12 +43,12 @@ Begin = Callable[[Callable[[], Any]], Future[Any]]
 
 @dataclass(frozen=True)
 class Compacted:
-    """What came of one compaction. took_ms: without the wait for it; fidelity: share of the outputs that is kept for
-    questions that it was not fitted to; failure: why only the latest slots were kept, "" if they were not."""
+    """What came of one compaction, and of what. took_ms: without the wait for it; failure: why only the latest slots
+    were kept, "" if they were not."""
 
+    snapshot: Cache
     cache: Cache
     took_ms: float
-    fidelity: float
     failure: str = ""
 
 
@@ -71,7 +69,8 @@ def at_once(job: Callable[[], Any]) -> Future[Any]:
 
 
 class DriveMemory:
-    """Of one engine. `begin` runs compactions; `last`: the latest one, None before the first; `written`: words so
+    """Of one engine. `begin` runs compactions. took_ms, failure: of the last one, NaN before the first; fidelity: share
+    of what attention gave before it that it still gives, for queries that it was not fitted to; written: words so
     far."""
 
     def __init__(self, engine: Engine, begin: Begin = at_once, method: Method = LIVE) -> None:
@@ -85,7 +84,9 @@ class DriveMemory:
     def clear(self) -> None:
         """Forget everything: a new drive begins."""
         self.ledger = Ledger()
-        self.last: Compacted | None = None
+        self.took_ms = self.fidelity = nan
+        self.failure = ""
+        self._unjudged: Compacted | None = None
         self.written = 0
         self._words: list[str] = []
         self._tags: list[int] = []
@@ -135,9 +136,12 @@ class DriveMemory:
         return self._log if self.written else None
 
     def tidy(self) -> None:
-        """A step, short enough to come between two turns, towards the next compaction, if one is due."""
+        """A step, short enough to come between two turns: judges the last compaction, or goes towards the next one, if
+        that is due."""
         log = self.read()
-        if log is None or self._pending is not None or len(log.ids) < FULL * self._engine.log_length:
+        if log is None or self._judge(log):
+            return
+        if self._pending is not None or len(log.ids) < FULL * self._engine.log_length:
             return
         missing = self._unasked()[:QUESTIONS]
         if missing:
@@ -175,6 +179,17 @@ class DriveMemory:
             queries = self._engine.ask(question_ids(asked, self._engine.tokenizer), self._log)
             self._queries |= zip(asked, queries.split(STATED, 2), strict=True)
 
+    def _judge(self, log: Log) -> bool:
+        """Whether there was anything to judge: what is asked of the compacted memory is not what it was fitted to."""
+        if self._unjudged is None:
+            return False
+        every = questions(self._known)
+        asked = every[:: -(-len(every) // QUESTIONS)]
+        queries = self._engine.ask(question_ids(asked, self._engine.tokenizer), log)
+        self.fidelity = max(0.0, 1 - error(self._unjudged.snapshot, self._unjudged.cache, [*queries]))
+        self._unjudged = None
+        return True
+
     def _begin(self) -> None:
         """Start the compaction of all but the most recent words."""
         assert self._log is not None
@@ -204,8 +219,9 @@ class DriveMemory:
         if pending is None or self._log is None or not (wait or pending.result.done()):
             return
         self._pending = None
-        self.last = pending.result.result()
-        self._cache = self.last.cache
+        done = pending.result.result()
+        self._unjudged = None if done.failure else done
+        self._cache, self.took_ms, self.failure = done.cache, done.took_ms, done.failure
         self._log = self._engine.remember(self._log, pending.words, _layers(self._cache))
         del self._words[: pending.words], self._tags[: pending.words]
 
@@ -237,26 +253,17 @@ class DriveMemory:
         self.written, self.ledger = state["written"], Ledger(**state["ledger"])
         self._changed = True
 
-    @property
-    def took_ms(self) -> float:
-        return nan if self.last is None else self.last.took_ms
-
-    @property
-    def fidelity(self) -> float:
-        return nan if self.last is None else self.last.fidelity
-
 
 def compacted(snapshot: Cache, queries: Sequence[Tensor], keep: int, method: Method) -> Compacted:
     """queries: of each question [layers, heads, STATED, d_head]. What cannot be compacted is forgotten, the oldest
     first: a memory of what is no number would be of no use, and one that is full would stop the drive."""
     began_s = time.perf_counter()
-    asked = [*torch.cat([each for place, each in enumerate(queries) if place % HELD_OUT], 2)]
+    asked = [*torch.cat([*queries], 2)]
     try:
         cache = compact(snapshot, lambda _: asked, keep, method)
     except (ValueError, RuntimeError) as problem:
-        return Compacted(_latest(snapshot, keep), nan, nan, str(problem))
-    took_ms = (time.perf_counter() - began_s) * 1e3
-    return Compacted(cache, took_ms, max(0.0, 1 - error(snapshot, cache, [*torch.cat([*queries[::HELD_OUT]], 2)])))
+        return Compacted(snapshot, _latest(snapshot, keep), nan, str(problem))
+    return Compacted(snapshot, cache, (time.perf_counter() - began_s) * 1e3)
 
 
 def _latest(cache: Cache, keep: int) -> Cache:

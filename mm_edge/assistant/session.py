@@ -25,7 +25,7 @@ from mm_edge.assistant.stopwatch import Stopwatch
 from mm_edge.assistant.telling import TOLD, tell
 from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.pace import Pace
-from mm_edge.engine.base import Engine, Percept
+from mm_edge.engine.base import Engine, Percept, Scene
 from mm_edge.feedback.alerts import AlertGate
 from mm_edge.feedback.progress import capital
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
@@ -72,10 +72,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Glance:
-    """The newest observation, encoded. `at_s`: when, on the monotonic clock."""
+    """The newest observation, encoded and read after those before it. `at_s`: when, on the monotonic clock."""
 
     observation: Observation
     percept: Percept
+    scene: Scene
     frame_id: str
     at_s: float
 
@@ -221,8 +222,7 @@ class Session:
         if glance.observation.image is None or stamp_ns == self._advised_ns or not speed_mps >= REVERSING_MPS:
             return None
         self._advised_ns = stamp_ns
-        past = self.history.recall(stamp_ns)
-        positions_m = self.engine.path(past, glance.percept, max(0.0, speed_mps)).tolist()
+        positions_m = self.engine.path(glance.scene, glance.percept, max(0.0, speed_mps)).tolist()
         if not all(isfinite(metres) for position_m in positions_m for metres in position_m):
             self.inbox.faults.add("bad_path", "the engine gave a path of no numbers", self.clock.monotonic_s())
             return None
@@ -236,8 +236,10 @@ class Session:
         now_s = self.clock.monotonic_s()
         if self._glance is None or not max(arrival_s, now_s - PERCEPT_REUSE_S) <= self._glance.at_s:
             observation, frame_id = self.inbox.observation()
-            self._glance = Glance(observation, self.engine.encode(observation), frame_id, now_s)
-            self.history.add(observation.stamp_ns, self._glance.percept.summary)
+            percept = self.engine.encode(observation)
+            self.history.add(observation.stamp_ns, percept.summary)
+            scene = self.engine.look(self.history.recall(observation.stamp_ns), percept)
+            self._glance = Glance(observation, percept, scene, frame_id, now_s)
         stopwatch.mark("encode")
         return self._glance
 
@@ -254,10 +256,9 @@ class Session:
 
     def _think(self, text: str, due_s: float, stopwatch: Stopwatch, arrival_s: float = -inf) -> tuple[Glance, Thought]:
         glance = self._see(stopwatch, arrival_s)
-        past = self.history.recall(glance.observation.stamp_ns)
         marked = self.logbook.log.marked(text)
         style = self._style()
-        found = self.engine.prefill(past, glance.percept, marked, style, self.logbook.memory.read())
+        found = self.engine.prefill(glance.scene, marked, style, self.logbook.memory.read())
         cache = counted(self.engine, found, self.logbook.memory.ledger)
         stopwatch.mark("prefill")
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]

@@ -135,12 +135,12 @@ class Turns:
 def turns(engine: Engine, due: tuple[Log, Job], seed: int, least: int, nice: int) -> Turns:
     """At least so many of each kind: those during a compaction, always that which is `due`, and then as many without
     one, again and again. nice: of the thread that compacts, 0 for the same priority as that of turns (Linux)."""
-    past, percept, _ = seen(engine, Drive(seed, DURATION_S), DURATION_S / 2)
+    scene, *_ = seen(engine, Drive(seed, DURATION_S), DURATION_S / 2)
     log, job = due
 
     def turn() -> float:
         began_s = time.perf_counter()
-        engine.prefill(past, percept, REQUEST, 1, log)
+        engine.prefill(scene, REQUEST, 1, log)
         return (time.perf_counter() - began_s) * 1e3
 
     alone_ms: list[float] = []

@@ -87,7 +87,7 @@ WAYS = {
 PUBLISHED = (*(name for name, way in WAYS.items() if way.published), SUMMARY)
 SLOW = tuple(name for name in WAYS if name.startswith("AM-OMP"))
 """Measured on fewer drives."""
-QUICK = (OURS, "AM-HighestAttnKeys-basic", "eviction", "truncation", "StreamingLLM", "H2O", "SnapKV", "PyramidKV")
+QUICK = (OURS, "eviction", "truncation", "StreamingLLM", "H2O", "SnapKV", "PyramidKV")
 Key = tuple[str, int]
 """Method and ratio."""
 

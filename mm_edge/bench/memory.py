@@ -74,7 +74,7 @@ class Size:
 
 
 FULL = Size(2048, 10, tuple(WAYS), (10, 20, 50, 100), 1, 10, 100, 8192, {4096: 8, 8192: 2}, 2, 10_000, 1, 200, 8)
-SHORT = Size(2048, 2, QUICK, (10, 50), 0, 2, 30, 8192, {4096: 1}, 1, 1600, 1, 20, 2)
+SHORT = Size(2048, 2, QUICK, (10, 50), 0, 2, 30, 8192, {4096: 1}, 1, 1200, 1, 20, 2)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _one_shot(found: Found, size: Size) -> Part:
         "n": float(len(found.shares[OURS, RATIO].right)),
     }
     notes = [
-        f"best baseline at {RATIO}x: {best}, of {', '.join(baselines)}",
+        f"best baseline at {RATIO}x: {best}; of {'; '.join(baselines)}",
         "unseen: of each log three topics and a third of the names are left out of the reference questions, and only "
         f"questions about those are asked (n = {len(found.shares[unseen, RATIO].right)}); also of reading: one in "
         f"{EVERY} of the log's own queries is fitted to as well",

@@ -281,8 +281,8 @@ def facts_told(line: Sequence[str]) -> Facts:
 
 def _prefill_of(engine: Engine, seed: int) -> Callable[[], Context]:
     """Understanding and finding once more, as part of a turn."""
-    past, percept, _ = seen(engine, Drive(seed, DURATION_S), 6.0)
-    return lambda: engine.prefill(past, percept, "sum up the drive", 1)
+    scene, *_ = seen(engine, Drive(seed, DURATION_S), 6.0)
+    return lambda: engine.prefill(scene, "sum up the drive", 1)
 
 
 def _note(found: tuple[list[float], list[bool], list[int]], began_s: float, rights: list[bool], passes: int) -> None:

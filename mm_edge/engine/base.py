@@ -43,6 +43,21 @@ class Percept:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What is seen and was seen before, as the trunk has read it; nothing is asked yet.
+
+    k, v: [layers, heads, n, d_head]; bias: [n], HIDDEN where nothing was seen before; states: [layers, 1, m, d] and
+    states_bias [1, m], for the path.
+    """
+
+    k: Tensor
+    v: Tensor
+    bias: Tensor
+    states: Tensor
+    states_bias: Tensor
+
+
+@dataclass(frozen=True)
 class Context:
     """What an answer is worded from, and its style. k, v: [layers, heads, claims, d_head]; asked: the likeliest words
     that a request asks by, none where nothing was asked."""
@@ -118,11 +133,11 @@ class Engine(Protocol):
     def ask(self, asked: Tensor, log: Log) -> Tensor:
         """What questions [n, ASKED], as ids, ask of the log: queries [layers, heads, n * STATED, d_head], scaled."""
 
-    def prefill(
-        self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
-    ) -> Context:
-        """history: summaries [m, d], oldest first, m <= history_slots; text: the request with names marked, "" for a
-        watch turn."""
+    def look(self, history: Tensor | None, percept: Percept) -> Scene:
+        """history: summaries [m, d], oldest first. Raises ValueError for more than history_slots."""
+
+    def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
+        """text: the request with names marked, "" for a watch turn."""
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         """The contexts of up to SENTENCES sentences whose claims, CLAIMS ids each, are known. Raises ValueError for
@@ -143,7 +158,7 @@ class Engine(Protocol):
         """One step of the flow map: noisy [L, width], standard normal at the time 0, from `now` [L] to `then` [L];
         clean [L] are the words of those that are at 1 -> logits [L, V] and the noisy answer then."""
 
-    def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
+    def path(self, scene: Scene, percept: Percept, speed_mps: float) -> Tensor:
         """Where the vehicle will go: positions [STEPS, 2] in metres every SPACING_S seconds, x forward, y left."""
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said
+from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Scene
 from mm_edge.model.features import Features, features
 from mm_edge.model.graphs import CHUNK, QUESTIONS, SENTENCES, split_facts
 from mm_edge.model.network import BEGIN, HIDDEN, STATED, WINDOW, NetworkConfig
@@ -92,19 +92,27 @@ class GraphEngine:
             parts.append(queries[:, :, : len(rows) * STATED])
         return torch.cat(parts, 2)
 
-    def prefill(
-        self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
-    ) -> Context:
-        seen, missing = self._seen(history, percept)
+    def look(self, history: Tensor | None, percept: Percept) -> Scene:
+        past = percept.summary.new_zeros(0, len(percept.summary)) if history is None else history
+        missing = self.history_slots - len(past)
+        if missing < 0:
+            raise ValueError(f"a history of {len(past)} summaries, at most {self.history_slots}")
+        bias = torch.zeros(self._config.scene_length, device=self.runner.device)
+        bias[:missing] = HIDDEN
+        seen = (F.pad(past, (0, 0, missing, 0))[None], percept.summary[None], percept.tokens[None], bias[None])
+        k, v, states, states_bias = self.runner.run("look", *seen)
+        return Scene(k[:, 0], v[:, 0], bias, states, states_bias)
+
+    def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
         ids = self.tokenizer.request(text, self._config.request_length)
         filling = self._config.request_length - len(ids)
         known = log or self._no_log()
-        bias = torch.zeros(self._config.turn_length, device=self.runner.device)
-        bias[:missing] = HIDDEN
+        bias = F.pad(scene.bias, (0, self._config.request_length))
         bias[len(bias) - filling :] = HIDDEN
         k, v, asked = self.runner.run(
             "prefill",
-            *seen,
+            scene.k[:, None],
+            scene.v[:, None],
             torch.tensor([ids + [EOS] * filling]),
             _number(known.length),
             bias[None],
@@ -144,14 +152,10 @@ class GraphEngine:
         logits, later = self.runner.run("flow", noisy[None], clean, now[None], then[None], style, k, v)
         return logits[0].cpu(), later[0].cpu()
 
-    def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
-        seen, missing = self._seen(history, percept)
-        bias = torch.zeros(1, self._config.scene_length)
-        bias[:, :missing] = HIDDEN
-        states, states_bias = self.runner.run("look", *seen, bias)
-
+    def path(self, scene: Scene, percept: Percept, speed_mps: float) -> Tensor:
         def velocity(actions: Tensor, sigma: Tensor) -> Tensor:
-            return self.runner.run("steer", actions, sigma, percept.course[None], states, states_bias)[0]
+            given = (actions, sigma, percept.course[None], scene.states, scene.states_bias)
+            return self.runner.run("steer", *given)[0]
 
         actions = sample(velocity, torch.zeros(1, STEPS, 2)).cpu()
         return path(actions, torch.tensor([speed_mps]))[0]
@@ -173,14 +177,6 @@ class GraphEngine:
         shape = (config.layers, rows, config.heads, config.answer_length, config.d // config.heads)
         k, v = (torch.zeros(shape, device=device) for _ in range(2))
         return Said(k, v, torch.full((rows, config.answer_length), HIDDEN, device=device), 0)
-
-    def _seen(self, history: Tensor | None, percept: Percept) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
-        """The scene as the graphs take it, and how many slots of its history are only filling."""
-        past = percept.summary.new_zeros(0, len(percept.summary)) if history is None else history
-        missing = self.history_slots - len(past)
-        if missing < 0:
-            raise ValueError(f"a history of {len(past)} summaries, at most {self.history_slots}")
-        return (F.pad(past, (0, 0, missing, 0))[None], percept.summary[None], percept.tokens[None]), missing
 
     def _window(self, ids: tuple[int, ...], start: int) -> Tensor:
         """[1, WINDOW + CHUNK] of ids, filled up."""

@@ -64,7 +64,7 @@ def probabilities(engine: Engine) -> Tensor:
     for observation, text, remembered, past in turns:
         percept = engine.encode(observation)
         history = percept.summary.repeat(remembered, 1) if remembered else None
-        cache = engine.prefill(history, percept, text, 1, past)
+        cache = engine.prefill(engine.look(history, percept), text, 1, past)
         masked = torch.full((engine.answer_length,), MASK)
         first = engine.decode(masked[None], [cache])[0]
         half = torch.where(torch.arange(engine.answer_length) % 2 == 0, first.argmax(-1), masked)

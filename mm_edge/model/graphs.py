@@ -3,7 +3,7 @@
     encode   what the sensors show now            -> tokens, summary, pooled, facts, course
     read     the next CHUNK words of the log      -> their keys and values
     ask      QUESTIONS about the log              -> queries: what a compacted log has to serve
-    prefill  history, percept, request and log    -> keys and values of what an answer states, and what was asked
+    prefill  scene, request and log               -> keys and values of what an answer states, and what was asked
     tell     what SENTENCES sentences state       -> the same for each of them
     decode   an answer block against those        -> logits
     decodes  SENTENCES of them                    -> logits
@@ -11,7 +11,7 @@
     follow   the next word of an answer           -> logits, its keys and values
     follows  SENTENCES of them                    -> logits, their keys and values
     flow     an answer out of noise, from one time to another -> logits, where that leads
-    look     history and percept                  -> the trunk's states, layer by layer
+    look     history and percept: the scene       -> its keys and values, and the trunk's states, layer by layer
     steer    noisy actions, course and the states -> their velocity
 
 Batch size 1, but for what is of several SENTENCES or QUESTIONS. A log has `log_length` slots for the words at its end,
@@ -101,20 +101,19 @@ class Prefill(nn.Module):
 
     def forward(
         self,
-        history: Tensor,
-        summary: Tensor,
-        percept: Tensor,
+        scene_k: Tensor,
+        scene_v: Tensor,
         request: Tensor,
         start: Tensor,
         bias: Tensor,
         log_bias: Tensor,
         *log: Tensor,
     ) -> tuple[Tensor, ...]:
-        """bias: [1, turn_length]; log: as `_log` takes it -> k, v [layers, 1, heads, CLAIMS, d_head], and the likeliest
-        ids of what was asked [1, ASKED]."""
+        """scene_k, scene_v: as `look` gives them; bias: [1, turn_length]; log: as `_log` takes it -> k, v [layers, 1,
+        heads, CLAIMS, d_head], and the likeliest ids of what was asked [1, ASKED]."""
         network, n = self.network, self.network.config.scene_length
-        seen = network.read(network.scene(history, summary, percept), start, bias=bias[:, :n], still=True)
-        scene = Past(seen, bias[:, :n])
+        seen = [*zip(scene_k.unbind(0), scene_v.unbind(0), strict=True)]
+        scene = Past(network.placed(seen, start), bias[:, :n])
         likely = network.understand(request, start, [scene], bias[:, n:])
         asked = network.meant(likely)
         found = network.meant(network.find(asked, start, [*_log(log, log_bias), scene]))
@@ -187,9 +186,11 @@ class Look(nn.Module):
         self.network = network
 
     def forward(self, history: Tensor, summary: Tensor, percept: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        """bias: [1, scene_length] -> states [layers, 1, n, d] and their bias [1, n]."""
+        """bias: [1, scene_length] -> k, v [layers, 1, heads, scene_length, d_head], read at the place 0; states
+        [layers, 1, n, d] and their bias [1, n]."""
         scene = self.network.scene(history, summary, percept)
-        return self.network.look(scene, torch.zeros(1), bias)[1:]
+        cache, *states = self.network.look(scene, torch.zeros(1), bias)
+        return *_stacked(cache), *states
 
 
 class Steer(nn.Module):
@@ -247,6 +248,8 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         "summary": torch.zeros(1, config.d),
         "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
     }
+    shown = {"bias": torch.zeros(1, config.scene_length)}
+    scene = {f"scene_{kind}": torch.zeros(config.layers, 1, config.heads, config.scene_length, width) for kind in "kv"}
     asked = {"request": torch.zeros(1, config.request_length, dtype=torch.long)}
     questions = {"asked": torch.zeros(QUESTIONS, ASKED, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
@@ -262,8 +265,8 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
         Graph("read", Read(network), chunk | start | log, ("k", "v")),
         Graph("ask", Ask(network), questions | start | log, ("queries",)),
-        Graph("prefill", Prefill(network), seen | asked | start | bias | log, ("k", "v", "asked")),
-        Graph("look", Look(network), seen | {"bias": torch.zeros(1, config.scene_length)}, ("states", "states_bias")),
+        Graph("prefill", Prefill(network), scene | asked | start | bias | log, ("k", "v", "asked")),
+        Graph("look", Look(network), seen | shown, ("k", "v", "states", "states_bias")),
         Graph("steer", Steer(network), steered, ("velocity",)),
     )
 

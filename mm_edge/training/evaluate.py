@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mm_edge.engine.base import Context, Engine, Percept
+from mm_edge.engine.base import Context, Engine, Percept, Scene
 from mm_edge.generation import DECODERS
 from mm_edge.generation.draft import Draft
 from mm_edge.memory.drive import DriveMemory
@@ -112,9 +112,9 @@ def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str
     for first in range(0, len(requests), TOGETHER):
         seed, texts = first_seed + first // TOGETHER, requests[first : first + TOGETHER]
         journey = Journey(seed, ROUTED_WORDS)
-        percept = engine.encode(Drive(seed, DURATION_S).observation(DURATION_S / 2))
+        scene = engine.look(None, engine.encode(Drive(seed, DURATION_S).observation(DURATION_S / 2)))
         for style, text in enumerate(texts, 1):
-            context = engine.prefill(None, percept, journey.names.marked(text), style)
+            context = engine.prefill(scene, journey.names.marked(text), style)
             topics.append(next(DECODER(engine, context, 1, engine.tokenizer.unasked)).topic)
     return topics
 
@@ -128,17 +128,18 @@ def driven(engine: Engine, first_seed: int, drives: int) -> Iterator[tuple[float
         speed_mps = drive.state(t_s).speed_mps
         if np.isnan(speed_mps):
             continue
-        past, percept, _ = seen(engine, drive, t_s)
+        scene, percept, _ = seen(engine, drive, t_s)
         true = torch.from_numpy(drive.path(t_s))
         straight = path(torch.zeros(1, STEPS, 2), torch.tensor([speed_mps]))[0]
-        yield _apart(engine.path(past, percept, speed_mps), true), _apart(straight, true)
+        yield _apart(engine.path(scene, percept, speed_mps), true), _apart(straight, true)
 
 
-def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Tensor, Percept, bool]:
-    """The summaries before `t_s`, what is seen at it, and whether there is a picture."""
+def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Scene, Percept, bool]:
+    """What is seen at `t_s`, read after what was seen before, and by itself; and whether there is a picture."""
     ages = range(engine.history_slots, 0, -1)
     past = [engine.encode(drive.observation(t_s - age * SPACING_S)).summary for age in ages]
-    return torch.stack(past), engine.encode(drive.observation(t_s)), drive.sees(t_s)
+    percept = engine.encode(drive.observation(t_s))
+    return engine.look(torch.stack(past), percept), percept, drive.sees(t_s)
 
 
 def evaluate(engine: Engine, asked: Asked) -> Pair:
@@ -149,7 +150,7 @@ def evaluate(engine: Engine, asked: Asked) -> Pair:
 
 def _asked(
     engine: Engine,
-    past: Tensor,
+    scene: Scene,
     percept: Percept,
     sees: bool,
     request: str,
@@ -162,7 +163,7 @@ def _asked(
     held = set(tokenizer.log(journey.words)) if journey else set()
     nobody = [index for index in tokenizer.names if index not in held]
     forbidden = [*nobody, *(tokenizer.unasked if request else ())]
-    context = engine.prefill(past, percept, request, style, memory.read() if memory else None)
+    context = engine.prefill(scene, request, style, memory.read() if memory else None)
     if memory is not None:
         context = counted(engine, context, memory.ledger)
     return Asked(question, context, forbidden, percept.pooled if sees else None)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.engine.base import Context, Log, Memory, Percept, Said
+from mm_edge.engine.base import Context, Log, Memory, Percept, Said, Scene
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS
 from mm_edge.model.tokenizer import Tokenizer
@@ -85,16 +85,18 @@ class Parrot:
     def ask(self, asked: Tensor, log: Log) -> Tensor:
         return torch.rand(1, 1, 3 * len(asked), 2)
 
-    def path(self, history: Tensor | None, percept: Percept, speed_mps: float) -> Tensor:
-        self.ways.append((0 if history is None else len(history), speed_mps))
+    def path(self, scene: Scene, percept: Percept, speed_mps: float) -> Tensor:
+        self.ways.append((len(scene.k), speed_mps))
         return self.way
 
-    def prefill(
-        self, history: Tensor | None, percept: Percept, text: str, style: int, log: Log | None = None
-    ) -> Context:
+    def look(self, history: Tensor | None, percept: Percept) -> Scene:
+        """As long as what was seen before it."""
+        return Scene(*[torch.zeros(0 if history is None else len(history))] * 5)
+
+    def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
         known = () if log is None else log.ids
         self.logs.append(tuple(self.tokenizer.tokens[index] for index in known))
-        self.histories.append(0 if history is None else len(history))
+        self.histories.append(len(scene.k))
         return self._context(self.answers.get(text, "<refuse> I do not know that."), style)
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:

@@ -28,7 +28,7 @@ def engine() -> Engine:
 
 
 def said(engine: Engine, observation: Observation, text: str, passes: int = 4) -> str:
-    cache = engine.prefill(None, engine.encode(observation), text, 1)
+    cache = engine.prefill(engine.look(None, engine.encode(observation)), text, 1)
     draft = [*DECODERS["quality"](engine, cache, passes)][-1]
     return f"<{draft.topic}> {draft.text}"
 
@@ -73,7 +73,7 @@ def test_any_request_leads_to_a_draft(engine: Engine, text: str) -> None:
 def test_a_longer_history_than_trained_is_refused(engine: Engine) -> None:
     percept = engine.encode(Observation(0))
     with pytest.raises(ValueError, match="at most"):
-        engine.prefill(percept.summary.repeat(engine.history_slots + 1, 1), percept, "", 1)
+        engine.look(percept.summary.repeat(engine.history_slots + 1, 1), percept)
 
 
 def test_weights_that_put_out_no_numbers_are_refused(tmp_path: Path) -> None:

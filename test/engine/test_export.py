@@ -73,7 +73,7 @@ def test_int8_reproduces_torch_from_the_same_claims(weights: Path, cache: Path) 
     exact, folder = open_engine(weights), find(weights, "onnxruntime", "int8", cache)
     rough = GraphEngine(exact._config, exact.tokenizer, OnnxRunner(folder, "int8", 1))
     percept = exact.encode(Observation(0))
-    context = exact.prefill(None, percept, "what is ahead", 1, exact.read(WORDS))
+    context = exact.prefill(exact.look(None, percept), "what is ahead", 1, exact.read(WORDS))
     masked = torch.ones(exact.answer_length, dtype=torch.long)
     found, expected = (engine.decode(masked[None], [context]).softmax(-1) for engine in (rough, exact))
     assert (found - expected).abs().max() <= TOLERANCE["int8"]
@@ -87,7 +87,7 @@ def test_logits_agree_to_four_digits(weights: Path, cache: Path) -> None:
     logits = []
     for engine in (torch_engine, onnx_engine):
         percept = engine.encode(seen)
-        cache_ = engine.prefill(percept.summary[None], percept, "what is ahead", 1)
+        cache_ = engine.prefill(engine.look(percept.summary[None], percept), "what is ahead", 1)
         logits.append(engine.decode(torch.ones(1, 20, dtype=torch.long), [cache_]))
     assert (logits[0] - logits[1]).abs().max() <= 1e-4
 
@@ -122,7 +122,7 @@ WORDS = ["=14", "=5", "call", "@3", "=4"] * 15
 def test_filling_up_to_the_static_shape_changes_nothing(weights: Path) -> None:
     engine = open_engine(weights)
     percept = engine.encode(Observation(0))
-    cached = engine.prefill(percept.summary.repeat(3, 1), percept, "what is ahead", 2, engine.read(WORDS))
+    cached = engine.prefill(engine.look(percept.summary.repeat(3, 1), percept), "what is ahead", 2, engine.read(WORDS))
     network = graphs_of(weights)
     encoded = network.encoder(features([Observation(0)]))
     start = torch.tensor([float(len(WORDS))])

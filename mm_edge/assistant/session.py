@@ -135,9 +135,7 @@ class Session:
         self._numbers = numbers
         self._unevaluated = 0
         self._advised_ns: int | None = None
-        self._kept_s = clock.monotonic_s()
-        if config.memory_file:
-            self.logbook.restore(Path(config.memory_file), clock.now_ns(), config.memory_resume_s, self._kept_s)
+        self._kept_s: float | None = None
 
     def configure(self, config: AssistantConfig) -> None:
         """Go on with other settings, from the next turn on; those that are read-only are not looked at again."""
@@ -203,14 +201,14 @@ class Session:
             return None
         now_s = self.clock.monotonic_s()
         self.logbook.tidy(now_s)
-        if self.config.memory_file and now_s - self._kept_s >= self.config.memory_save_s:
+        if self.config.memory_file and now_s - (self._kept_s or 0.0) >= self.config.memory_save_s:
             self._kept_s = now_s
             self.logbook.keep(Path(self.config.memory_file), self.clock.now_ns(), now_s)
         return self._path(glance) if self.config.advise else None
 
     def close(self) -> None:
         """Keep what is remembered: the last turn is out."""
-        if self.config.memory_file:
+        if self.config.memory_file and self._kept_s is not None:
             now_s = self.clock.monotonic_s()
             self.logbook.keep(Path(self.config.memory_file), self.clock.now_ns(), now_s, wait=True)
 
@@ -244,6 +242,10 @@ class Session:
         return self._glance
 
     def _begin_anew_if_time_did(self) -> None:
+        """A drive goes on that a file tells of; only now, since a simulated clock stands still before any input."""
+        if self._kept_s is None and self.config.memory_file:
+            self._kept_s, path = self.clock.monotonic_s(), Path(self.config.memory_file)
+            self.logbook.restore(path, self.clock.now_ns(), self.config.memory_resume_s, self._kept_s)
         if self._epoch != self.inbox.epoch:
             self._epoch = self.inbox.epoch
             self._glance = self._advised_ns = None

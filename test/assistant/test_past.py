@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from math import isnan
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -244,3 +245,64 @@ def test_a_path_of_no_numbers_is_named_and_left_out(assistant: OfflineAssistant,
     parrot.way = torch.full((8, 2), float("nan"))
     assert of(PathAdvice, see(tell, 100.0)) == []
     assert [fault.name for fault in assistant.inbox.faults.all()] == ["bad_path"]
+
+
+@pytest.fixture
+def kept(config: AssistantConfig, tmp_path: Path) -> AssistantConfig:
+    """Settings with which the memory is kept in a file."""
+    return config.model_copy(update={"memory_file": str(tmp_path / "memory"), "memory_save_s": 0.5})
+
+
+Drive = Callable[..., OfflineAssistant]
+
+
+@pytest.fixture
+def drive(parrot, constants: TrustConstants, make: Callable[..., Any]) -> Drive:
+    """`drive(config, at_s, *people)`: an assistant that has just been started, sees something, and notes calls."""
+
+    def driven(config: AssistantConfig, at_s: float, *people: str) -> OfflineAssistant:
+        assistant = OfflineAssistant(config, parrot, constants)
+        parrot._clock = assistant.clock
+        for who in people:
+            assistant.receive("event", make("event", at_s, name=who), round(at_s * S))
+        for step in range(3):
+            moment_s = at_s + step
+            assistant.receive("image", make("image", moment_s), round(moment_s * S))
+        return assistant
+
+    return driven
+
+
+def names_asked(assistant: OfflineAssistant, parrot, make: Callable[..., Any], at_s: float) -> list[str]:
+    """The names in the log that a request is answered from."""
+    assistant.receive("request", make("request", at_s), round(at_s * S))
+    return [word for word in parrot.logs[-1] if word.startswith("@")]
+
+
+def test_a_drive_goes_on_after_a_restart(kept, drive: Drive, parrot, make) -> None:
+    drive(kept, 100.0, "Anna", "Ben")
+    again = drive(kept, 110.0, "Ben", "Clara")
+    assert names_asked(again, parrot, make, 113.0) == ["@0", "@1", "@1", "@2"]
+    assert again.inbox.faults.all() == []
+
+
+def test_another_drive_begins_with_nothing(kept, drive: Drive, parrot, make) -> None:
+    drive(kept, 100.0, "Anna")
+    later = drive(kept, 100.0 + kept.memory_resume_s + 60, "Ben")
+    assert names_asked(later, parrot, make, 4000.0) == ["@0"]
+
+
+def test_a_damaged_memory_is_named_and_set_aside(kept, drive: Drive, parrot, make) -> None:
+    drive(kept, 100.0, "Anna")
+    path = Path(kept.memory_file)
+    path.write_bytes(path.read_bytes()[:-1])
+    again = drive(kept, 110.0, "Ben")
+    assert names_asked(again, parrot, make, 113.0) == ["@0"]
+    assert [fault.name for fault in again.inbox.faults.all()] == ["memory_not_restored"]
+    assert path.with_name("memory.damaged").exists()
+
+
+def test_a_disk_that_takes_nothing_is_named(config, drive: Drive) -> None:
+    full = config.model_copy(update={"memory_file": "/dev/full/memory", "memory_save_s": 0.5})
+    assistant = drive(full, 100.0, "Anna")
+    assert {fault.name for fault in assistant.inbox.faults.all()} == {"memory_not_restored", "memory_not_kept"}

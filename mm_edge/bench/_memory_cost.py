@@ -53,8 +53,11 @@ def times(network: Network, tokenizer: Tokenizer, seed: int, words: int, ratio: 
     ids = question_ids(questions(subjects(log.words)), tokenizer)
     cache, chunks_s = _timed(lambda: read(network, log.ids, CHUNK))
     _, one_pass_s = _timed(lambda: read(network, log.ids, len(log.ids)))
-    queries, asking_s = _timed(lambda: by_questions(network, ids)(cache))
-    _, compacting_s = _timed(lambda: compact(cache, lambda _: queries, cache.slots // ratio, OURS))
+    now = cache.length
+    queries, asking_s = _timed(lambda: by_questions(network, ids)(cache.seen(now)))
+    _, compacting_s = _timed(
+        lambda: compact(cache.seen(now), lambda _: queries, cache.slots // ratio, OURS).unseen(now)
+    )
     return Times(chunks_s, one_pass_s, asking_s, compacting_s)
 
 
@@ -71,7 +74,7 @@ def decode_s(network: Network, tokenizer: Tokenizer, words: int, ratio: int, rep
 
     def find_s(cache: Cache) -> float:
         past = one if cache is full else other
-        return _timed(lambda: network.find(asked, place, [past]))[1]
+        return _timed(lambda: network.find(asked, place, [past.seen(place)]))[1]
 
     taken_s = [(find_s(full), find_s(compacted)) for _ in range(repeats)]
     on_full, on_compacted = np.median(taken_s, 0).tolist()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 
 import psutil
+import torch
 
 from mm_edge.bench._memory_logs import COUNTED, finds, read, right
 from mm_edge.bench.harness import percentile
@@ -106,7 +107,7 @@ def hours(engine: Engine, network: Network, drive: LongDrive, full: bool) -> Hou
     whole: list[bool] = []
     if full:
         cache = read(network, engine.tokenizer.log([word for line in drive.lines for word in line]))
-        whole = right(network, questions, [cache.past()], cache.length)
+        whole = right(network, questions, [cache.seen(cache.length).past()], cache.length)
     return Hours(nbytes, resident, known, early, whole, words, tidied_ms)
 
 
@@ -116,7 +117,8 @@ def past_of(log: Log) -> list[Past]:
         [(k[None].cpu(), v[None].cpu()) for k, v, _ in log.memory], [own[None].cpu() for *_, own in log.memory]
     )
     layers = [(k[None].cpu(), v[None].cpu()) for k, v in zip(log.k, log.v, strict=True)]
-    return [memory, Past(layers, log.bias[None].cpu())]
+    now = torch.tensor([float(log.length)])
+    return [memory.seen(now), Past(layers, log.bias[None].cpu()).seen(now)]
 
 
 @dataclass(frozen=True)

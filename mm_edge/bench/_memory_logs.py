@@ -84,8 +84,9 @@ def read(network: Network, ids: Sequence[int], chunk: int = SWIFT, start: int = 
     layers: list[KV] = []
     for first in range(0, len(ids), chunk):
         x = network.text(padded[:, first : first + chunk + WINDOW])
-        known = [Past(layers, torch.zeros(1, first))] if layers else []
-        new = network.read(x, torch.tensor([float(start + first)]), known)
+        place = torch.tensor([float(start + first)])
+        known = [Past(layers, torch.zeros(1, first)).seen(place)] if layers else []
+        new = network.read(x, place, known)
         layers = [
             (torch.cat([k, more_k], 2), torch.cat([v, more_v], 2))
             for (k, v), (more_k, more_v) in zip(layers, new, strict=True)
@@ -101,7 +102,7 @@ def right(network: Network, finds: Finds, past: Sequence[Past], length: int) -> 
 
 
 def remembered(network: Network, log: Log, cache: Cache) -> list[bool]:
-    return right(network, log.finds, [cache.past()], cache.length)
+    return right(network, log.finds, [cache.seen(cache.length).past()], cache.length)
 
 
 def counted(network: Network, tokenizer: Tokenizer, seeds: Collection[int], words: int) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from mm_edge.memory.references import (
     subjects,
     together,
 )  # fmt: skip
+from mm_edge.model.distance import unseen
 from mm_edge.model.events import EVENTS
 from mm_edge.model.network import Network
 from mm_edge.model.tokenizer import Tokenizer
@@ -64,6 +65,11 @@ def _expecting(network: Network, length: int) -> Rate:
     return lambda slots, queries, layer: expected(slots, queries, turn, ahead)
 
 
+def _observing(network: Network, length: int) -> Rate:
+    """Words were read from where they stand, not from the end."""
+    return lambda slots, queries, layer: observed(replace(slots, k=unseen(slots.k, length)), queries)
+
+
 def _recent(sinks: int) -> RateOf:
     return lambda network, length: lambda slots, queries, layer: recent(len(slots), sinks)
 
@@ -78,7 +84,7 @@ WAYS = {
     "matching, repeat queries": Way(_BASIC, "repeating", published=True),
     "truncation": Way(_EVICTION, "one question", _recent(0), True),
     "StreamingLLM": Way(_EVICTION, "one question", _recent(SINKS), True),
-    "H2O": Way(METHODS["H2O"], "reading", lambda network, length: lambda slots, q, layer: observed(slots, q), True),
+    "H2O": Way(METHODS["H2O"], "reading", _observing, True),
     "SnapKV": Way(METHODS["SnapKV"], "one question", published=True),
     "PyramidKV": Way(METHODS["PyramidKV"], "one question", published=True),
     "KVzip": Way(METHODS["KVzip"], "repeating", published=True),
@@ -187,7 +193,8 @@ def measured(
         began_s = time.perf_counter()
         cache = read(network, log.ids, CHUNK)
         reading_s = time.perf_counter() - began_s
-        sources, full = Sources(network, tokenizer, log, cache, seed), remembered(network, log, cache)
+        sources = Sources(network, tokenizer, log, cache.seen(cache.length), seed)
+        full = remembered(network, log, cache)
         found.add((FULL_CACHE, 1), full, full, log)
         for ratio in ratios:
             keep = cache.slots // ratio
@@ -230,7 +237,7 @@ def _compacted(network: Network, sources: Sources, cache: Cache, keep: int, way:
     ask, asking_s = sources(way.queries, way.method.on_policy)
     rate = None if way.rate is None else way.rate(network, cache.length)
     began_s = time.perf_counter()
-    compacted = compact(cache, ask, keep, way.method, rate)
+    compacted = compact(cache.seen(cache.length), ask, keep, way.method, rate).unseen(cache.length)
     return compacted, asking_s + time.perf_counter() - began_s
 
 
@@ -239,7 +246,8 @@ def _add_unseen(
 ) -> None:
     """Questions whose topic or name the bank has not."""
     for name, queries in UNSEEN.items():
-        compacted = compact(cache, sources(queries)[0], cache.slots // ratio, METHODS[OURS])
+        seen, keep = cache.seen(cache.length), cache.slots // ratio
+        compacted = compact(seen, sources(queries)[0], keep, METHODS[OURS]).unseen(cache.length)
         all_found = remembered(network, log, compacted)
         for index in sources.held_out(log):
             found.shares[name, ratio].right.append(all_found[index])
@@ -247,9 +255,9 @@ def _add_unseen(
 
 
 def _held_out(known: Sequence[Subject], rng: np.random.Generator) -> tuple[set[str], set[str], list[tuple[str, str]]]:
-    """Topics and names that are left out, and the questions without them."""
+    """Topics and names that are left out, and the questions without them: of such a name no topic is asked."""
     names = [*dict.fromkeys(name for _, name in known if name)]
     topics = set(rng.choice(FOUND, LEFT_TOPICS, replace=False).tolist())
     marks = set(rng.choice(names, round(LEFT_NAMES * len(names)), replace=False).tolist())
-    bank = questions([each for each in known if each[1] not in marks], [each for each in TOPICS if each not in topics])
-    return topics, marks, [each for each in bank if each[1] not in marks]
+    bank = questions(known, [each for each in TOPICS if each not in topics])
+    return topics, marks, [(topic, about) for topic, about in bank if not topic or about not in marks]

@@ -52,7 +52,7 @@ def streamed(
     raw: Cache | None = None
     for first in range(0, len(words), CHUNK):
         x = network.text(torch.tensor([padded[first : first + CHUNK + WINDOW]]))
-        known = [each.past() for each in (memory, raw) if each is not None]
+        known = [each.seen(first).past() for each in (memory, raw) if each is not None]
         new = Cache.of(network.read(x, torch.tensor([float(first)]), known), x.shape[1])
         raw = new if raw is None else joined(raw, new)
         old = raw.length - RAW
@@ -62,6 +62,7 @@ def streamed(
         whole = head if memory is None else joined(memory, head)
         bank = questions(subjects(words[: first + CHUNK]))
         ask = by_questions(network, question_ids(bank, tokenizer))
-        memory = compact(whole, ask, (slots - RAW) * whole.heads, method, rate)
+        now = whole.length
+        memory = compact(whole.seen(now), ask, (slots - RAW) * whole.heads, method, rate).unseen(now)
     assert raw is not None
     return raw if memory is None else joined(memory, raw)

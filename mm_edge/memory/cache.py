@@ -8,7 +8,7 @@ about how slots are chosen.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mm_edge.model.attention import HIDDEN
 from mm_edge.model.block import KV, Past
+from mm_edge.model.distance import seen, unseen
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,14 @@ class Cache:
             for index, layer in enumerate(self.layers)
         )
         return Cache(tuple(layers), self.length)
+
+    def seen(self, now: int) -> Cache:
+        """As it is attended to from the place `now` (model/distance.py)."""
+        return self.each(lambda layer, head, slots: replace(slots, k=seen(slots.k, now)))
+
+    def unseen(self, now: int) -> Cache:
+        """The inverse of `seen`."""
+        return self.each(lambda layer, head, slots: replace(slots, k=unseen(slots.k, now)))
 
     def cut(self, first: int, last: int | None = None) -> Cache:
         """The slots from `first` to `last` of every head; of the same length."""

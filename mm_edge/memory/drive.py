@@ -186,7 +186,8 @@ class DriveMemory:
         every = questions(self._known)
         asked = every[:: -(-len(every) // QUESTIONS)]
         queries = self._engine.ask(question_ids(asked, self._engine.tokenizer), log)
-        self.fidelity = max(0.0, 1 - error(self._unjudged.snapshot, self._unjudged.cache, [*queries]))
+        before, after = (each.seen(log.length) for each in (self._unjudged.snapshot, self._unjudged.cache))
+        self.fidelity = max(0.0, 1 - error(before, after, [*queries]))
         self._unjudged = None
         return True
 
@@ -194,12 +195,12 @@ class DriveMemory:
         """Start the compaction of all but the most recent words."""
         assert self._log is not None
         words = (len(self._log.ids) - RECENT) // CHUNK * CHUNK
-        snapshot, queries = self._snapshot(self._log, words), [*self._queries.values()]
+        snapshot, queries, now = self._snapshot(self._log, words), [*self._queries.values()], self._log.length
         self._queries = {}
         keep = self._engine.memory_slots * len(snapshot.layers)
         method = self._method
 
-        self._pending = _Pending(words, self._begin_job(lambda: compacted(snapshot, queries, keep, method)))
+        self._pending = _Pending(words, self._begin_job(lambda: compacted(snapshot, now, queries, keep, method)))
 
     def _snapshot(self, log: Log, words: int) -> Cache:
         """The memory and the first raw words, apart from what goes on changing."""
@@ -254,13 +255,16 @@ class DriveMemory:
         self._changed = True
 
 
-def compacted(snapshot: Cache, queries: Sequence[Tensor], keep: int, method: Method) -> Compacted:
-    """queries: of each question [layers, heads, STATED, d_head]. What cannot be compacted is forgotten, the oldest
-    first: a memory of what is no number would be of no use, and one that is full would stop the drive."""
+def compacted(snapshot: Cache, now: int, queries: Sequence[Tensor], keep: int, method: Method) -> Compacted:
+    """now: the place it is seen from; queries: of each question [layers, heads, STATED, d_head].
+
+    What cannot be compacted is forgotten, the oldest first: a memory of what is no number would be of no use, and one
+    that is full would stop the drive.
+    """
     began_s = time.perf_counter()
     asked = [*torch.cat([*queries], 2)]
     try:
-        cache = compact(snapshot, lambda _: asked, keep, method)
+        cache = compact(snapshot.seen(now), lambda _: asked, keep, method).unseen(now)
     except (ValueError, RuntimeError) as problem:
         return Compacted(snapshot, _latest(snapshot, keep), nan, str(problem))
     return Compacted(snapshot, cache, (time.perf_counter() - began_s) * 1e3)

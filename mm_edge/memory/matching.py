@@ -59,15 +59,7 @@ class Matching:
 
 def scores(slots: Slots, queries: Tensor, score: str = "rms", pool: int = 1) -> Tensor:
     """How much every slot [n] is attended to by queries [q, d]."""
-    weights = attention(slots, queries)
-    each = {
-        "rms": lambda: weights.square().mean(0).sqrt(),
-        "mean": lambda: weights.mean(0),
-        "max": lambda: weights.amax(0),
-    }[score]()
-    if pool > 1:
-        each = F.max_pool1d(each[None], pool, 1, pool // 2)[0, : len(each)]
-    return each
+    return _scores(attention(slots, queries), score, pool)
 
 
 def attention(slots: Slots, queries: Tensor) -> Tensor:
@@ -81,7 +73,7 @@ def match(slots: Slots, queries: Tensor, keep: int, how: Matching, score: Tensor
 
     Raises ValueError where a key, value, bias or query is no number, or nothing is to be kept of something.
     """
-    if not all(part.isfinite().all() for part in (slots.k, slots.v, slots.bias, queries)):
+    if not all(part.sum().isfinite() for part in (slots.k, slots.v, slots.bias, queries)):
         raise ValueError("keys, values, biases and queries have to be finite")
     if keep >= len(slots):
         return slots
@@ -90,20 +82,20 @@ def match(slots: Slots, queries: Tensor, keep: int, how: Matching, score: Tensor
     if not len(queries) and (how.bias or how.values or score is None):
         raise ValueError("nothing can be matched without a query")
     slots, queries = slots.float(), queries.float()
+    shares = attention(slots, queries)
     if how.select == "pursuit":
-        chosen, weights = pursue(*_masses(slots, queries, how.relative), keep, how)
+        chosen, weights = pursue(*_masses(slots, queries, shares, how.relative), keep, how)
     else:
-        chosen = _highest(scores(slots, queries, how.score, how.pool) if score is None else score, keep)
+        chosen = _highest(_scores(shares, how.score, how.pool) if score is None else score, keep)
         weights = None
     kept = slots.at(chosen)
     if how.bias:
         if weights is None:
-            phi, mass = _masses(slots, queries, how.relative)
+            phi, mass = _masses(slots, queries, shares, how.relative)
             weights = fit_weights(phi[:, chosen], mass, how.iterations, *map(math.exp, how.box))
         kept = replace(kept, bias=kept.bias + weights.log())
     if how.values:
-        outputs = attention(slots, queries) @ slots.v
-        kept = replace(kept, v=fit_values(kept, queries, outputs, how.nearness))
+        kept = replace(kept, v=fit_values(kept, queries, shares @ slots.v, how.nearness))
     return kept
 
 
@@ -197,12 +189,26 @@ def _highest(score: Tensor, keep: int) -> Tensor:
     return score.topk(keep).indices.sort().values
 
 
-def _masses(slots: Slots, queries: Tensor, relative: bool) -> tuple[Tensor, Tensor]:
+def _scores(shares: Tensor, score: str, pool: int) -> Tensor:
+    """Over queries, of their attention [q, n]."""
+    each = {
+        "rms": lambda: shares.square().mean(0).sqrt(),
+        "mean": lambda: shares.mean(0),
+        "max": lambda: shares.amax(0),
+    }[score]()
+    if pool > 1:
+        each = F.max_pool1d(each[None], pool, 1, pool // 2)[0, : len(each)]
+    return each
+
+
+def _masses(slots: Slots, queries: Tensor, shares: Tensor, relative: bool) -> tuple[Tensor, Tensor]:
     """What every slot contributes to every query's mass [q, n], and the mass itself [q]; rows are scaled so that the
-    largest score without its bias, or else the mass, is 1: a slot of some bias then counts as so many slots do."""
+    mass, which makes it the `shares` of attention, or else the largest score without its bias is 1: a slot of some bias
+    then counts as so many slots do."""
+    if relative:
+        return shares, shares.new_ones(len(shares))
     logits = _logits(slots, queries)
-    shift = logits.logsumexp(1, keepdim=True) if relative else (logits - slots.bias).amax(1, keepdim=True)
-    phi = (logits - shift).exp()
+    phi = (logits - (logits - slots.bias).amax(1, keepdim=True)).exp()
     return phi, phi.sum(1)
 
 

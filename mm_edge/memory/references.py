@@ -46,7 +46,8 @@ def subjects(words: Sequence[str]) -> list[Subject]:
 
 
 def questions(known: Collection[Subject], topics: Collection[str] = TOPICS) -> list[tuple[str, str]]:
-    """All that may be asked of what is `known`, and some of what is not: topic and what it is found by."""
+    """All that may be asked of what is `known`, and some of what is not: topic and what it is found by. No topic: what
+    stands beside a name, which serves whatever nobody thought of."""
     names = [*dict.fromkeys(name for _, name in known if name)]
     nobody = [mark for mark in (f"@{number}" for number in range(NAMES)) if mark not in names]
     strangers = [*names[:STRANGERS], *nobody[:STRANGERS]]
@@ -54,12 +55,14 @@ def questions(known: Collection[Subject], topics: Collection[str] = TOPICS) -> l
     for topic, kinds in NAMED.items():
         own = [name or kind for kind, name in known if kind in kinds and (name or kind in LANDMARKS)]
         asked += [(topic, each) for each in (*own, *strangers)]
-    return [each for each in dict.fromkeys(asked) if each[0] in topics]
+    beside = [("", name or kind) for kind, name in known if name or kind in LANDMARKS]
+    return [*[each for each in dict.fromkeys(asked) if each[0] in topics], *dict.fromkeys(beside)]
 
 
 def question_ids(asked: Sequence[tuple[str, str]], tokenizer: Tokenizer) -> Tensor:
     """[n, ASKED]."""
-    rows = [[*tokenizer.claims(f"<{topic}>", 1), *tokenizer.claims(about, 1)] for topic, about in asked]
+    words = ((f"<{topic}>" if topic else "", about) for topic, about in asked)
+    rows = [[*tokenizer.claims(topic, 1), *tokenizer.claims(about, 1)] for topic, about in words]
     return torch.tensor(rows, dtype=torch.long).view(len(rows), 2)
 
 

@@ -12,9 +12,7 @@ from torch import Tensor, nn
 
 from mm_edge.model.adapter import Adapter
 from mm_edge.model.attention import attend
-
-NEWER = 64
-"""Words of a log over which a head of recency 1 gains 1 in its score."""
+from mm_edge.model.distance import NEWER, seen
 
 KV = tuple[Tensor, Tensor]
 """Keys (rotated to their place) and values of one layer, each [B, heads, n, d_head]."""
@@ -30,6 +28,10 @@ class Past:
 
     layers: Sequence[KV]
     bias: Tensor | Sequence[Tensor]
+
+    def seen(self, now: Tensor) -> Past:
+        """As it is attended to from the place `now` [1] (distance.py)."""
+        return Past([(seen(k, now), v) for k, v in self.layers], self.bias)
 
     def layer(self, index: int) -> tuple[KV, Tensor]:
         """Keys, values and what is added to the scores, [B, 1 or heads, 1, n]."""
@@ -77,8 +79,8 @@ class Block(nn.Module):
         [1]; past: keys, values and bias of what came before; mask: added to the scores among x, broadcast to [B, heads,
         T, T], None: x is causal; adapter: what the step adds. Returns x, its queries, and its own keys and values."""
         add = adapter or _nothing
-        seen = self.norm_attention(x)
-        q, k, v = add("qkv", self.qkv(seen), seen).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        normed = self.norm_attention(x)
+        q, k, v = add("qkv", self.qkv(normed), normed).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q = rotated(normalised(q[..., :-1]), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
         k = rotated(normalised(k[..., :-1]), turn)
         q = torch.cat([q, self.recency.to(q.dtype).expand(*q.shape[:-1], 1)], -1)
@@ -86,8 +88,8 @@ class Block(nn.Module):
         attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
         attended = attended.transpose(1, 2).flatten(2)
         x = x + add("out", self.out(attended), attended)
-        seen = self.norm_mlp(x)
-        hidden = F.relu(add("up", self.up(seen), seen)).square()
+        normed = self.norm_mlp(x)
+        hidden = F.relu(add("up", self.up(normed), normed)).square()
         return x + add("down", self.down(hidden), hidden), q, (k, v)
 
 

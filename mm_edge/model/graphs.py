@@ -79,7 +79,7 @@ class Read(nn.Module):
 
     def forward(self, ids: Tensor, start: Tensor, log_bias: Tensor, *log: Tensor) -> tuple[Tensor, ...]:
         """ids: [1, WINDOW + CHUNK]; log: as `_log` takes it -> k, v [layers, 1, heads, CHUNK, d_head]."""
-        return _stacked(self.network.read(self.network.text(ids), start, _log(log, log_bias)))
+        return _stacked(self.network.read(self.network.text(ids), start, _log(log, log_bias, start)))
 
 
 class Ask(nn.Module):
@@ -90,7 +90,7 @@ class Ask(nn.Module):
     def forward(self, asked: Tensor, start: Tensor, log_bias: Tensor, *log: Tensor) -> Tensor:
         """asked: ids [QUESTIONS, ASKED]; log: as `_log` takes it -> queries [layers, heads, QUESTIONS * STATED,
         d_head], scaled."""
-        queries = self.network.find_queries(self.network.word(asked), start, _log(log, log_bias))
+        queries = self.network.find_queries(self.network.word(asked), start, _log(log, log_bias, start))
         return torch.stack([each.transpose(0, 1).flatten(1, 2) for each in queries])
 
 
@@ -116,7 +116,7 @@ class Prefill(nn.Module):
         scene = Past(network.placed(seen, start), bias[:, :n])
         likely = network.understand(request, start, [scene], bias[:, n:])
         asked = network.meant(likely)
-        found = network.meant(network.find(asked, start, [*_log(log, log_bias), scene]))
+        found = network.meant(network.find(asked, start, [*_log(log, log_bias, start), scene]))
         return *_stacked(network.state(torch.cat([asked[:, :1], found], 1)).layers), likely.argmax(-1)
 
 
@@ -207,13 +207,16 @@ def _claims(k: Tensor, v: Tensor) -> Past:
     return _past(k, v, torch.zeros(k.shape[1], k.shape[3]))
 
 
-def _log(layers: Sequence[Tensor], bias: Tensor) -> list[Past]:
-    """Its memory and its end. layers: of each layer in turn, as one tensor would have to be copied to be cut: keys and
-    values [1, heads, log_length, d_head], then those of the memory [1, 1, heads * memory_length, d_head] and its bias
-    [1, heads, heads * memory_length]; bias: [1, log_length]."""
+def _log(layers: Sequence[Tensor], bias: Tensor, now: Tensor) -> list[Past]:
+    """Its memory and its end, as they are seen from the place `now`.
+
+    layers: of each layer in turn, as one tensor would have to be copied to be cut: keys and values [1, heads,
+    log_length, d_head], then those of the memory [1, 1, heads * memory_length, d_head] and its bias [1, heads, heads *
+    memory_length]; bias: [1, log_length].
+    """
     each = [layers[first : first + 5] for first in range(0, len(layers), 5)]
     memory = Past([(k, v) for _, _, k, v, _ in each], [own for *_, own in each])
-    return [memory, Past([(k, v) for k, v, *_ in each], bias)]
+    return [part.seen(now) for part in (memory, Past([(k, v) for k, v, *_ in each], bias))]
 
 
 def _past(k: Tensor, v: Tensor, bias: Tensor) -> Past:

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from mm_edge.model.adapter import Adapter
 from mm_edge.model.attention import HIDDEN, later
-from mm_edge.model.block import KV, NEWER, Block, Past, Run, normalised, rotated
+from mm_edge.model.block import KV, Block, Past, Run, normalised, rotated
+from mm_edge.model.distance import NEWER, angles, pairs
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
 from mm_edge.model.flow import TIMES, at, clock, coloured, ramps
 from mm_edge.model.motion import Motion
@@ -37,7 +38,7 @@ answer states besides its topic."""
 CLAIMS = 1 + STATED
 BEGIN = 2
 """Id of the token before the first one, where words come one after the other."""
-RANKS = {"understand": 16, "word": 32}
+RANKS = {"read": 32, "understand": 16, "word": 32}
 """Steps that add something of their own to the trunk's matrices, and the rank of that."""
 WINDOW = 4
 """A word of a text also carries this many words before it."""
@@ -45,7 +46,6 @@ MATCHING, MATCHING_GAIN, COPYING_GAIN = 3, 4.0, 2.0
 """Heads of the first layer that begin as matching heads; how sharply, and how strongly they copy."""
 SPREADING = 100
 """Steps by which codes are moved apart."""
-ROPE_BASE = 20_000.0
 PERIODS = 3, 12
 """Powers of two, the last one left out: the periods in words by which a word of a log is told where it stands, so that
 one layer can tell the next where to look."""
@@ -83,7 +83,7 @@ class NetworkConfig:
     @property
     def turned(self) -> int:
         """Numbers of a head that are rotated; then come those that are not, and one for how recent a word is."""
-        return (self.d // self.heads - 1 - self.code_length) // 2 * 2
+        return 2 * pairs(self.d // self.heads)
 
     @property
     def scene_length(self) -> int:
@@ -193,7 +193,8 @@ class Network(nn.Module):
         places = start + torch.arange(x.shape[1])
         if not still:
             x = x + self.standing(_waves(places))
-        return self._run(x, places, start if still else places, past, _causal(x.shape[1], bias))
+        age, step = (start, None) if still else (places, "read")
+        return self._run(x, places, age, past, _causal(x.shape[1], bias), step)
 
     def look(self, x: Tensor, start: Tensor, bias: Tensor) -> tuple[list[KV], Tensor, Tensor]:
         """A scene [B, T, d] from `start` [1] on and, after it, the queries of the policy -> keys and values of the
@@ -334,10 +335,8 @@ class Network(nn.Module):
 
     def _turn(self, places: Tensor) -> KV:
         """Cosine and sine of places [T]: [T, turned / 2]."""
-        pairs = self.config.turned // 2
-        speeds = ROPE_BASE ** -(torch.arange(pairs) / pairs)
-        angles = places[:, None] * speeds
-        return angles.cos(), angles.sin()
+        turned = angles(places, self.config.turned // 2)
+        return turned.cos(), turned.sin()
 
 
 @torch.no_grad()

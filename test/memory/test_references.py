@@ -87,7 +87,9 @@ def test_a_question_is_asked_for_what_is_known_and_a_few_strangers() -> None:
     assert questions([("call", "@9")], ["parked", "call_length"]) == [
         ("parked", "park"),
         *(("call_length", about) for about in ("@9", "@0", "@1")),
+        ("", "@9"),
     ]
+    assert [about for topic, about in asked if not topic] == ["tunnel", "@5", "@9", "@7"]
 
 
 def test_of_nothing_strangers_are_asked_for() -> None:
@@ -110,8 +112,7 @@ def test_a_question_is_two_words() -> None:
     ids = question_ids(asked, tokenizer)
 
     words = [tuple(tokenizer.tokens[index] for index in row) for row in ids.tolist()]
-    assert words == [(f"<{topic}>", about) for topic, about in asked]
-    assert EOS not in ids
+    assert words == [(f"<{topic}>" if topic else tokenizer.tokens[EOS], about) for topic, about in asked]
     assert question_ids([], tokenizer).shape == (0, 2)
 
 

@@ -1,0 +1,54 @@
+"""How far back a word of the log seems: as far as it is up to NEAR words, and beyond that as the logarithm grows.
+
+So what was read hours ago seems no further away than anything in training, and still older than what came after it
+(grouped positions serve the same end: Jin et al. 2024, Self-Extend). Of a key that is its rotation and its last number,
+which says where it stands. Knows nothing about how keys come about.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+NEAR = 128
+NEWER = 64
+"""Words of a log over which a head of recency 1 gains 1 in its score."""
+ROPE_BASE = 20_000.0
+
+
+def pairs(width: int) -> int:
+    """Numbers of a head that are rotated, two by two; then come width // 2 that are not, and one for the place."""
+    return (width - 1 - width // 2) // 2
+
+
+def angles(places: Tensor, count: int) -> Tensor:
+    """Of places [...]: [..., count]."""
+    return places[..., None] * ROPE_BASE ** -(torch.arange(count) / max(1, count))
+
+
+def seen(k: Tensor, now: Tensor | float) -> Tensor:
+    """Keys [..., n, width] as they are attended to from the place `now`."""
+    place = k[..., -1] * NEWER
+    return _moved(k, place, now - _seems((now - place).clamp(min=0)))
+
+
+def unseen(k: Tensor, now: Tensor | float) -> Tensor:
+    """The inverse of `seen`."""
+    place = k[..., -1] * NEWER
+    return _moved(k, place, now - _is((now - place).clamp(min=0)))
+
+
+def _moved(k: Tensor, place: Tensor, there: Tensor) -> Tensor:
+    count = pairs(k.shape[-1])
+    turn = angles(there - place, count)
+    cos, sin = turn.cos(), turn.sin()
+    a, b, rest, _ = k.split([count, count, k.shape[-1] - 2 * count - 1, 1], -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest, (there / NEWER)[..., None]], -1)
+
+
+def _seems(distance: Tensor) -> Tensor:
+    return torch.minimum(distance, NEAR * (1 + (distance / NEAR).clamp(min=1).log()))
+
+
+def _is(seeming: Tensor) -> Tensor:
+    return torch.where(seeming <= NEAR, seeming, NEAR * (seeming / NEAR - 1).exp())

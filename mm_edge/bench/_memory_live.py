@@ -5,17 +5,16 @@ The drive is written line by line in fast time, as a node writes it; nothing is 
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import count
 
 import psutil
 import torch
 
+from mm_edge.assistant.background import background
 from mm_edge.bench._memory_logs import COUNTED, finds, read, right
 from mm_edge.bench.harness import percentile
 from mm_edge.engine.base import Engine, Log
@@ -149,7 +148,7 @@ def turns(engine: Engine, due: tuple[Log, Job], seed: int, least: int, nice: int
     beside_ms: list[float] = []
     compactions = 0
     turn()
-    with ThreadPoolExecutor(1, initializer=lambda: _be_nice(nice)) as executor:
+    with background(nice) as executor:
         while len(beside_ms) < least:
             running, compactions = executor.submit(job), compactions + 1
             while not running.done():
@@ -173,11 +172,6 @@ def compaction_due(engine: Engine, seed: int) -> tuple[Log, Job]:
     log = memory.read()
     assert log is not None
     return log, jobs[-1]
-
-
-def _be_nice(nice: int) -> None:
-    """Of this thread alone."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def _read(memory: DriveMemory) -> tuple[list[Past], int]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mm_edge.assistant.background import LOWEST
 from mm_edge.bench._memory_cost import NEW, PAST, SELECTIONS, decode_s, mass_error, times, without_bias
 from mm_edge.bench._memory_live import HOURS, Hours, Turns, compaction_due, hours, long_drives, turns
 from mm_edge.bench._memory_logs import Share, counted
@@ -44,8 +45,6 @@ RATIO = 50
 """At which most is told."""
 STRESS = (10, 20, 50)
 """Ratios; the first one is that of the headline."""
-LOWEST = 19
-"""Niceness of the thread that compacts."""
 DRAWN = (OURS, "AM-HighestAttnKeys", "eviction", "KVzip", "SnapKV", "H2O", "StreamingLLM", SUMMARY, *UNSEEN)
 Row = dict[str, object]
 
@@ -73,7 +72,7 @@ class Size:
     stresses: int
 
 
-FULL = Size(2048, 10, tuple(WAYS), (10, 20, 50, 100), 1, 10, 100, 8192, {4096: 8, 8192: 2}, 2, 10_000, 1, 200, 8)
+FULL = Size(2048, 8, tuple(WAYS), (10, 20, 50, 100), 1, 8, 100, 8192, {4096: 6, 8192: 1}, 2, 10_000, 0, 200, 8)
 SHORT = Size(2048, 2, QUICK, (10, 50), 0, 2, 30, 8192, {4096: 1}, 1, 1200, 1, 20, 2)
 
 
@@ -208,7 +207,7 @@ def _hours(engine: Engine, network: Network, seed: int, size: Size) -> Part:
         "eight_hour_bytes_growth": max(max(each.nbytes) / each.nbytes[0] - 1 for each in found),
         "eight_hour_first_hour_accuracy": float(np.mean(shares["live memory"])),
     }
-    rows = [Share(right, []).row("first hour", name, 1) | {"retention": ""} for name, right in shares.items()]
+    rows = [Share(right, []).row("first hour", name, 1) | {"retention": ""} for name, right in shares.items() if right]
     return headline, rows, [_hours_note(found)]
 
 

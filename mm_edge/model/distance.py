@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-NEAR = 128
+NEAR = 256
 NEWER = 64
 """Words of a log over which a head of recency 1 gains 1 in its score."""
 ROPE_BASE = 20_000.0

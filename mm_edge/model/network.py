@@ -38,7 +38,7 @@ answer states besides its topic."""
 CLAIMS = 1 + STATED
 BEGIN = 2
 """Id of the token before the first one, where words come one after the other."""
-RANKS = {"read": 32, "understand": 16, "word": 32}
+RANKS = {"understand": 16, "word": 32}
 """Steps that add something of their own to the trunk's matrices, and the rank of that."""
 WINDOW = 4
 """A word of a text also carries this many words before it."""
@@ -193,8 +193,7 @@ class Network(nn.Module):
         places = start + torch.arange(x.shape[1])
         if not still:
             x = x + self.standing(_waves(places))
-        age, step = (start, None) if still else (places, "read")
-        return self._run(x, places, age, past, _causal(x.shape[1], bias), step)
+        return self._run(x, places, start if still else places, past, _causal(x.shape[1], bias))
 
     def look(self, x: Tensor, start: Tensor, bias: Tensor) -> tuple[list[KV], Tensor, Tensor]:
         """A scene [B, T, d] from `start` [1] on and, after it, the queries of the policy -> keys and values of the

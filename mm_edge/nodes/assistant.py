@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 
 from mm_edge.assistant.advice import PathAdvice
+from mm_edge.assistant.background import background
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.intake import TOPICS, Intake
@@ -58,7 +58,7 @@ class AssistantNode(ManagedNode):
         assert self._engine is not None
         config = self._settings.config
         self._inbox = Inbox(config, self.clock)
-        self._background = ThreadPoolExecutor(1, "memory")
+        self._background = background()
         session = Session(
             config, self._engine, self._constants, self._inbox, self.clock, self._numbers, self._background.submit
         )

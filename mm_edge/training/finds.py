@@ -28,6 +28,8 @@ HARD = ("when", "after", "task_state", "stops_since", "call_before", "call_lengt
 """Families that need more than the latest event of a kind: asked about logs alone twice as often as the others."""
 WORDS_PER_FIND = 8
 """Of logs that nothing else is about."""
+PIECE = 256
+"""Words of a log that are read at once."""
 UNSTYLED = 0.15
 """Share of the sentences whose style is not told."""
 

@@ -11,14 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mm_edge.model.block import Past
+from mm_edge.model.block import KV, Past
 from mm_edge.model.encoders import Encoded
 from mm_edge.model.features import Features
 from mm_edge.model.network import HIDDEN, WINDOW, Network
 from mm_edge.model.policy import SCALE, SPACING_S, Policy
 from mm_edge.model.tokenizer import EOS
 from mm_edge.training.batches import IGNORE, Batch, Requests, Seen
-from mm_edge.training.finds import Finds, Recall
+from mm_edge.training.finds import PIECE, Finds, Recall
 from mm_edge.training.speech import Parts, word_losses
 
 WEIGHTS = {
@@ -35,7 +35,7 @@ SLOWEST_MPS = 3.0
 def recall_losses(network: Network, recall: Recall) -> Parts:
     """What logs alone tell."""
     words = recall.log.shape[1] - WINDOW
-    log = Past(network.read(network.text(recall.log), torch.zeros(1)), torch.zeros(len(recall.log), words))
+    log = read_log(network, recall.log, torch.zeros(len(recall.log), words))
     return {"recalled": _found_loss(network, recall.finds, torch.full((1,), float(words)), [log])}
 
 
@@ -64,11 +64,24 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
     parts["action"] = action_loss(network.policy, seen.actions, seen.speed, guess, states, bias, generator)
     if batch.finds is None:
         return parts
-    log = Past(network.read(network.text(batch.log), torch.zeros(1), bias=batch.log_bias), batch.log_bias)
+    log = read_log(network, batch.log, batch.log_bias)
     now = Past(cache, _bias(hidden))
     parts["asked"] = torch.stack([_asked_loss(network, requests, start, now) for requests in batch.requests]).mean()
     parts["found"] = _found_loss(network, batch.finds, start, [log, now])
     return parts
+
+
+def read_log(network: Network, ids: Tensor, bias: Tensor) -> Past:
+    """Logs [rows, WINDOW + n], read piece by piece as engines do, as they are seen from behind; bias: [rows, n], of
+    their filling."""
+    layers: list[KV] = []
+    for first in range(0, bias.shape[1], PIECE):
+        last, place = min(first + PIECE, bias.shape[1]), torch.full((1,), float(first))
+        known = [Past(layers, bias[:, :first]).seen(place)] if layers else []
+        new = network.read(network.text(ids[:, first : last + WINDOW]), place, known, bias[:, first:last])
+        both = zip(layers or [(k[:, :, :0], v[:, :, :0]) for k, v in new], new, strict=True)
+        layers = [(torch.cat([k, more_k], 2), torch.cat([v, more_v], 2)) for (k, v), (more_k, more_v) in both]
+    return Past(layers, bias).seen(torch.full((1,), float(bias.shape[1])))
 
 
 def request_losses(network: Network, batch: Batch) -> Parts:

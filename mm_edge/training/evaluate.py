@@ -41,6 +41,36 @@ ROUTED_WORDS = 256
 
 
 @dataclass(frozen=True)
+class Posed:
+    """A question at a moment of a drive, before it is understood. past, percept, sees: as `seen` gives them; request:
+    its text with names marked; journey, memory: the log and what the assistant kept of it, None where there is none."""
+
+    question: Question
+    drive: Drive
+    t_s: float
+    past: Tensor
+    percept: Percept
+    sees: bool
+    request: str
+    style: int
+    journey: Journey | None = None
+    memory: DriveMemory | None = None
+
+    def forbidden(self, engine: Engine) -> list[int]:
+        """Names that nobody mentioned, and what is said unasked only."""
+        tokenizer = engine.tokenizer
+        held = set(tokenizer.log(self.journey.words)) if self.journey else set()
+        nobody = [index for index in tokenizer.names if index not in held]
+        return [*nobody, *(tokenizer.unasked if self.request else ())]
+
+    def understood(self, engine: Engine, percept: Percept) -> Context:
+        """Read with what is seen."""
+        log = self.memory.read() if self.memory else None
+        context = engine.prefill(self.past, percept, self.request, self.style, log)
+        return context if self.memory is None else counted(engine, context, self.memory.ledger)
+
+
+@dataclass(frozen=True)
 class Asked:
     """A question, and what its answer is to be worded from."""
 
@@ -78,6 +108,16 @@ def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterat
 
 
 def asked_now(engine: Engine, first_seed: int, drives: int) -> Iterator[Asked]:
+    """What `posed_now` asks, understood."""
+    return (_asked(engine, posed) for posed in posed_now(engine, first_seed, drives))
+
+
+def asked_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Asked]:
+    """What `posed_past` asks, understood."""
+    return (_asked(engine, posed) for posed in posed_past(engine, first_seed, drives, words))
+
+
+def posed_now(engine: Engine, first_seed: int, drives: int) -> Iterator[Posed]:
     """Questions about the present at MOMENTS of each of `drives` drives from `first_seed` on, families in turn."""
     families = cycle(FAMILIES)
     for seed in range(first_seed, first_seed + drives):
@@ -87,22 +127,23 @@ def asked_now(engine: Engine, first_seed: int, drives: int) -> Iterator[Asked]:
             scene = seen(engine, drive, t_s)
             for family in islice(families, TURNS):
                 question = ask(drive, t_s, rng, family)
-                yield _asked(engine, *scene, question.text, question, int(rng.integers(1, STYLES + 1)))
+                yield Posed(question, drive, t_s, *scene, question.text, int(rng.integers(1, STYLES + 1)))
 
 
-def asked_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Asked]:
-    """As `asked_now`, about the past: logs of `words` words."""
+def posed_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Posed]:
+    """As `posed_now`, about the past: logs of `words` words."""
     families = cycle(HISTORY_FAMILIES)
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 13])
         journey, t_s = Journey(seed, words), rng.uniform(4.6, DURATION_S - 0.5)
-        scene, memory = seen(engine, Drive(seed, DURATION_S), t_s), DriveMemory(engine)
+        drive, memory = Drive(seed, DURATION_S), DriveMemory(engine)
+        scene = seen(engine, drive, t_s)
         for line in journey.lines:
             memory.write(line)
         for family in islice(families, MOMENTS * TURNS):
             question = ask_history(journey, rng, family)
             request = journey.names.marked(question.text)
-            yield _asked(engine, *scene, request, question, int(rng.integers(1, STYLES + 1)), journey, memory)
+            yield Posed(question, drive, t_s, *scene, request, int(rng.integers(1, STYLES + 1)), journey, memory)
 
 
 def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
@@ -147,25 +188,9 @@ def evaluate(engine: Engine, asked: Asked) -> Pair:
     return tuple(outcome(asked, draft) for draft in (better[-1] if better else first, first))  # type: ignore[return-value]
 
 
-def _asked(
-    engine: Engine,
-    past: Tensor,
-    percept: Percept,
-    sees: bool,
-    request: str,
-    question: Question,
-    style: int,
-    journey: Journey | None = None,
-    memory: DriveMemory | None = None,
-) -> Asked:
-    tokenizer = engine.tokenizer
-    held = set(tokenizer.log(journey.words)) if journey else set()
-    nobody = [index for index in tokenizer.names if index not in held]
-    forbidden = [*nobody, *(tokenizer.unasked if request else ())]
-    context = engine.prefill(past, percept, request, style, memory.read() if memory else None)
-    if memory is not None:
-        context = counted(engine, context, memory.ledger)
-    return Asked(question, context, forbidden, percept.pooled if sees else None)
+def _asked(engine: Engine, posed: Posed) -> Asked:
+    context = posed.understood(engine, posed.percept)
+    return Asked(posed.question, context, posed.forbidden(engine), posed.percept.pooled if posed.sees else None)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:

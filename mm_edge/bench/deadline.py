@@ -48,6 +48,7 @@ AFTER_STEP = 25
 """Requests after the load changed that are counted apart."""
 OVERHEADS = 300
 BINS = 6
+DRAWN = (PLANNED, HOPE, "quality", "voting", "autoregressive", CHEAPEST)
 
 
 @dataclass(frozen=True)
@@ -260,9 +261,9 @@ def _plot(trials: dict[str, list[Trial]]) -> Plot:
     """The share of right sentences in time, by deadline: all requests."""
     edges = np.exp(np.linspace(np.log(SHORTEST_MS), np.log(LONGEST_MS), BINS + 1))
     points = []
-    for name, found in trials.items():
+    for name in DRAWN:
         for low, high in pairwise(edges):
-            good = [trial.good for trial in found if low <= trial.deadline_ms < high]
+            good = [trial.good for trial in trials[name] if low <= trial.deadline_ms < high]
             if good:
                 points.append((name, float(np.sqrt(low * high)), float(np.mean(good))))
     return Plot("deadline, ms", "share right in time", points, log_x=True)

@@ -27,7 +27,7 @@ SAMPLE = 64
 RATIOS = 300
 """Errors that are remembered of a kind of prediction: enough for three beyond the 99th percentile."""
 ENOUGH = 50
-"""With fewer errors of its own, a kind of prediction takes those of all kinds."""
+"""With fewer errors of its own, a kind of prediction takes those of its family: of the same beginning up to ":"."""
 FIRST_RATIO = 1.2
 """Before anything was predicted, so much longer than predicted counts as possible."""
 LOAD_WINDOW, FAST_WINDOW = 16, 3
@@ -79,7 +79,7 @@ class LatencyModel:
         self._usual: dict[str, float] = {}
         self._recent: deque[float] = deque(maxlen=LOAD_WINDOW)
         self._ratios: dict[str, deque[float]] = {}
-        self._all: deque[float] = deque([FIRST_RATIO], maxlen=RATIOS)
+        self._families: dict[str, deque[float]] = {}
         self._quantiles: dict[str, tuple[float, float]] = {}
         self.load = 1.0
         """How many times longer than usual everything takes now."""
@@ -117,7 +117,7 @@ class LatencyModel:
             return
         ratio = max(ms, SHORTEST_MS) / prediction.usual_ms
         self._ratios.setdefault(prediction.kind, deque(maxlen=RATIOS)).append(ratio)
-        self._all.append(ratio)
+        self._family(prediction.kind).append(ratio)
         self._quantiles.clear()
 
     # -- kept on disk -------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class LatencyModel:
             "identity": asdict(identity),
             "stages_ms": {stage: _rounded(sample) for stage, sample in self._stages.items()},
             "ratios": {kind: _rounded(ratios) for kind, ratios in self._ratios.items()},
-            "all": _rounded(self._all),
+            "families": {family: _rounded(ratios) for family, ratios in self._families.items()},
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
@@ -147,7 +147,7 @@ class LatencyModel:
                 raise ValueError(f"format {document['format']}, expected {FORMAT}")
             model._stages = {name: _sample(values, SAMPLE) for name, values in document["stages_ms"].items()}
             model._ratios = {name: _sample(values, RATIOS) for name, values in document["ratios"].items()}
-            model._all = _sample(document["all"], RATIOS)
+            model._families = {name: _sample(values, RATIOS) for name, values in document["families"].items()}
             model._usual = {name: median(sample) for name, sample in model._stages.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProfileError(f"{path}: {error}") from error
@@ -168,16 +168,22 @@ class LatencyModel:
         known = self._usual.get(stage)
         if known is not None:
             return known
-        family = stage.partition(":")[0] + ":"
-        return max((ms for name, ms in self._usual.items() if name.startswith(family)), default=0.0)
+        return max((ms for name, ms in self._usual.items() if _beginning(name) == _beginning(stage)), default=0.0)
+
+    def _family(self, kind: str) -> deque[float]:
+        return self._families.setdefault(_beginning(kind), deque([FIRST_RATIO], maxlen=RATIOS))
 
     def _errors(self, kind: str) -> tuple[float, float]:
         found = self._quantiles.get(kind)
         if found is None:
             own = self._ratios.get(kind, ())
-            ratios = sorted(own if len(own) >= ENOUGH else self._all)
+            ratios = sorted(own if len(own) >= ENOUGH else self._family(kind))
             found = self._quantiles[kind] = quantile(ratios, 0.5), quantile(ratios, 0.99)
         return found
+
+
+def _beginning(name: str) -> str:
+    return name.partition(":")[0]
 
 
 def quantile(ordered: list[float], share: float) -> float:

@@ -137,7 +137,7 @@ class Planner:
 
     def _choice(self, plan: Plan, worth: Worth | None, reason: str) -> Choice:
         counts: Counts = {f"pass:{plan.decoder}": 1.0 if worth is None else worth.passes}
-        return Choice(plan, self.latency.predict(counts, str(plan)), reason)
+        return Choice(plan, self.latency.predict(counts, f"plan:{plan}"), reason)
 
 
 def _why(choice: Choice, worth: Worth, kind: str, left_ms: float) -> str:

@@ -95,10 +95,10 @@ class LatencyModel:
             raise ValueError(f"{stage} cannot have taken {ms} ms")
         ms = max(ms, SHORTEST_MS)
         usual = self._usual.get(stage)
+        slow = median(self._recent) if self._recent else 1.0  # without this one: nothing is its own measure
         if usual is not None:
             self._recent.append(ms / usual)
             self._follow()
-        slow = median(self._recent) if self._recent else 1.0
         sample = self._stages.setdefault(stage, deque(maxlen=SAMPLE))
         sample.append(ms / slow)
         self._usual[stage] = median(sample)

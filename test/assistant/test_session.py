@@ -107,6 +107,7 @@ def test_the_first_pass_always_counts(session: Session, parrot, see) -> None:
 
 
 def test_every_report_says_which_plan_and_why(config, parrot, constants, clock, see, session: Session) -> None:
+    parrot.cost_s = 0.05
     worths = {Plan("flow", 1): Worth(0.9, 1.0, 500), Plan("quality", 8): Worth(0.97, 2.0, 500)}
     planner = Planner(PlanTable("", {"now": worths, "watch": worths}))
     for plan in worths:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from math import inf, isnan
+from math import inf, isnan, sqrt
 from pathlib import Path
 from typing import Any
 
 from mm_edge.compute.latency_model import Counts, LatencyModel, Prediction
 from mm_edge.model.checkpoint import sha256
 
-TIE = 0.002
-"""Plans whose accuracies are closer are equally good: two sentences in a thousand."""
 FORMAT = 1
 
 
@@ -43,6 +41,11 @@ class Worth:
     accuracy: float
     passes: float
     n: int
+
+    @property
+    def error(self) -> float:
+        """The standard error of the accuracy."""
+        return sqrt(self.accuracy * (1 - self.accuracy) / self.n) if self.n else 0.0
 
 
 UNMEASURED = Plan("quality", 100)
@@ -105,8 +108,9 @@ class Planner:
         """The plan for a request of class `kind` that has `remaining_ms` left; None: no deadline.
 
         max_passes: no plan may take more; decoder: the only one there is a choice of, "" for any. A deadline that has
-        passed, or that no plan keeps, gets the cheapest plan, since there is always an answer. Raises ValueError when
-        the time left is not a number.
+        passed, or that no plan keeps, gets the cheapest plan, since there is always an answer. Plans within a standard
+        error of the best are equally good (Breiman et al. 1984, section 3.4.3), and the quickest is taken. Raises
+        ValueError when the time left is not a number.
         """
         if remaining_ms is not None and isnan(remaining_ms):
             raise ValueError("the time that is left is not a number")
@@ -122,8 +126,8 @@ class Planner:
         if not fitting:
             why = f"no plan fits: the cheapest needs {cheapest.foreseen.p99_ms:.1f} ms of {left_ms:.1f} ms left"
             return Choice(cheapest.plan, cheapest.foreseen, why)
-        most = max(worths[choice.plan].accuracy for choice in fitting)
-        good = [choice for choice in fitting if worths[choice.plan].accuracy >= most - TIE]
+        most = max((worths[choice.plan] for choice in fitting), key=lambda worth: worth.accuracy)
+        good = [choice for choice in fitting if worths[choice.plan].accuracy >= most.accuracy - most.error]
         best = min(good, key=lambda choice: (choice.foreseen.p50_ms, -worths[choice.plan].accuracy))
         return Choice(best.plan, best.foreseen, _why(best, worths[best.plan], kind, left_ms))
 

@@ -46,6 +46,8 @@ HOPE = "hope"
 LOG_WORDS = 512
 AFTER_STEP = 25
 """Requests after the load changed that are counted apart."""
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
+"""A process that never rests, and ends with the one that began it."""
 OVERHEADS = 300
 BINS = 6
 DRAWN = (PLANNED, HOPE, "quality", "voting", "autoregressive", CHEAPEST)
@@ -178,7 +180,7 @@ def played(engine: Engine, table: PlanTable, profile: LatencyModel, jobs: Sequen
 @contextmanager
 def busy(count: int) -> Iterator[None]:
     """So many processes that never rest."""
-    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    running = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(count)]
     try:
         yield
     finally:

@@ -31,7 +31,7 @@ from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 DURATION_S = 14.0
 PASSES = 24
 DECODER = DECODERS["quality"]
-"""As the nodes have it."""
+"""What shares of right answers are told of."""
 MOMENTS, TURNS = 2, 6
 """Of a drive, and questions at each of them."""
 TOGETHER = STYLES

@@ -169,6 +169,25 @@ def export(
 
 
 @app.command()
+def plans(
+    rung: Annotated[str, typer.Option(help="small or large.")] = "small",
+    out: Annotated[Path | None, typer.Option(help="File for the table; none: beside the weights.")] = None,
+) -> None:
+    """Measure what every plan of the assistant is worth with the weights of a rung; takes some minutes."""
+    from mm_edge.engine import plans_path, weights_path
+    from mm_edge.training.plans import fit
+
+    weights, path = weights_path(rung), out or plans_path(rung)
+    if not weights.is_file():
+        raise UserError(f"no rung named {rung!r}")
+    try:
+        fit(weights, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    typer.echo(path)
+
+
+@app.command()
 def world(
     out: Annotated[Path, typer.Option(help="The bag to write.")] = Path("out/drive.mcap"),
     seed: Seed = DEMO_SEED,

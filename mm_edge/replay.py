@@ -19,8 +19,9 @@ from mm_edge.bags.source import REQUEST, Source
 from mm_edge.bags.topicmap import guess, load
 from mm_edge.bags.types import BagError
 from mm_edge.bags.writer import BagWriter
+from mm_edge.compute.planner import PlanError, PlanTable
 from mm_edge.engine import load as load_engine
-from mm_edge.engine import trust_path, weights_path
+from mm_edge.engine import plans_path, trust_path, weights_path
 from mm_edge.engine.base import EngineError
 from mm_edge.errors import UserError
 from mm_edge.feedback.config import SpeakerConfig
@@ -74,7 +75,7 @@ def present(
         write_page(recording, out / "report.html", title=source.title, notes=notes())
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror})") from error
-    except (BagError, EngineError, TrustError) as error:
+    except (BagError, EngineError, TrustError, PlanError) as error:
         raise UserError(str(error)) from error
     for note in notes():
         print(f"note: {note}")
@@ -84,10 +85,11 @@ def present(
 def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
     """Play as fast as it goes; two runs record the same but for measured durations."""
     config = AssistantConfig()
-    constants = TrustConstants.load(trust_path(config.rung), weights_path(config.rung))
-    assistant = OfflineAssistant(
-        config, load_engine(config.rung, config.threads, config.engine, config.precision), constants
-    )
+    weights = weights_path(config.rung)
+    constants = TrustConstants.load(trust_path(config.rung), weights)
+    table = PlanTable.load(plans_path(config.rung), weights)
+    engine = load_engine(config.rung, config.threads, config.engine, config.precision)
+    assistant = OfflineAssistant(config, engine, constants, table)
     said: list[tuple[int, Utterance]] = []
     with BagWriter(bag_path) as bag:
         for topic, msgtype in OUTPUTS.values():

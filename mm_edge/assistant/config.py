@@ -41,8 +41,11 @@ class AssistantConfig(BaseModel):
         20.0, ge=1.0, le=1_000.0, description="Time before the deadline at which the best answer so far goes out."
     )
     decoder: Literal[
-        "autoregressive", "speculative", "fast", "speedy", "quality", "verified", "voting", "flow", "refined"
-    ] = Field("quality", description="How a sentence is made of what was found (mm_edge/generation).")
+        "planned", "autoregressive", "speculative", "fast", "speedy", "quality", "verified", "voting", "flow", "refined"
+    ] = Field(
+        "planned",
+        description="How a sentence is made of what was found (mm_edge/generation); planned: as the deadline allows.",
+    )
     max_passes: int = Field(24, ge=1, le=100, description="Most passes over one sentence.")
     max_waiting: int = Field(1000, ge=1, le=100_000, description="Most requests that may wait; more are refused.")
     follow_up: bool = Field(True, description="Whether a better answer may follow after an unsure final one.")

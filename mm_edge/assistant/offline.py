@@ -17,6 +17,7 @@ from mm_edge.assistant.intake import Intake
 from mm_edge.assistant.request import Request
 from mm_edge.assistant.session import Session
 from mm_edge.assistant.worker import TOO_MANY, perform, refused
+from mm_edge.compute.planner import Planner, PlanTable
 from mm_edge.engine.base import Engine
 from mm_edge.trust.constants import TrustConstants
 
@@ -24,10 +25,14 @@ from mm_edge.trust.constants import TrustConstants
 class OfflineAssistant:
     """The assistant on a clock that the caller moves. `faults` of its inbox tell what was wrong with the recording."""
 
-    def __init__(self, config: AssistantConfig, engine: Engine, constants: TrustConstants) -> None:
+    def __init__(
+        self, config: AssistantConfig, engine: Engine, constants: TrustConstants, table: PlanTable | None = None
+    ) -> None:
+        """table: what plans are worth. Times are not: by this clock no turn takes any."""
         self.clock = ManualClock()
         self.inbox = Inbox(config, self.clock)
-        self._session = Session(config, engine, constants, self.inbox, self.clock, itertools.count(1))
+        numbers, planner = itertools.count(1), Planner(table)
+        self._session = Session(config, engine, constants, self.inbox, self.clock, numbers, planner=planner)
         self._intake = Intake(self.inbox, self._submit, self._refuse)
         self._said: list[Any] = []
 

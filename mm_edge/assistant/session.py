@@ -22,15 +22,15 @@ from mm_edge.assistant.logbook import Logbook
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.sensors import stamp_ns as stamped_ns
 from mm_edge.assistant.stopwatch import Stopwatch
-from mm_edge.assistant.telling import TOLD, tell
+from mm_edge.assistant.thinking import Bounds, Task, Thinker
+from mm_edge.assistant.topics import EYELESS_TOPICS
 from mm_edge.compute.latency import LatencyReport
-from mm_edge.compute.pace import Pace
+from mm_edge.compute.planner import Plan, Planner
 from mm_edge.engine.base import Engine, Percept, Scene
 from mm_edge.feedback.alerts import AlertGate
 from mm_edge.feedback.progress import capital
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.wording import hedged, unsure
-from mm_edge.generation import DECODERS
 from mm_edge.generation.draft import Draft
 from mm_edge.generation.slots import fill
 from mm_edge.memory.drive import Begin, at_once
@@ -48,13 +48,6 @@ HISTORY_SPACING_S = 0.5
 """The spacing of remembered observations that the model was trained with."""
 PERCEPT_REUSE_S = 0.1
 """An encoded observation serves every turn that begins within this time."""
-VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", "refuse"})
-LOG_TOPICS = frozenset({
-    "last_limit", "red_wait", "last_caller", "call_before", "call_length", "parked", "after", "stops_since", "when",
-    "charged", "doing", "task_state", "location", "traffic", "tyres", "service", "arrival", "told", "summary", "why",
-})  # fmt: skip
-EYELESS_TOPICS = VEHICLE_TOPICS | LOG_TOPICS
-"""Sentences about these need no eyes, so an unfamiliar picture does not count against them."""
 REVERSING_MPS = -0.3
 """At a lower speed no path is given: the model knows forward ones only."""
 
@@ -93,10 +86,11 @@ class Ages:
 
 @dataclass(frozen=True)
 class Thought:
-    """A draft with its judgement and why drafting ended."""
+    """A draft with its judgement, the plan it was made by, and why by that one and why it ended."""
 
     draft: Draft
     judgement: Judgement
+    plan: Plan
     reason: str
     told: tuple[Draft, ...] = ()
     """Sentences that follow it."""
@@ -104,7 +98,8 @@ class Thought:
 
 class Session:
     """Owns the history, the log and the wording's random source. `inbox` is where the newest input is read from;
-    `numbers` of utterances go on from session to session; `begin`: as in Logbook.
+    `numbers` of utterances go on from session to session; `begin`: as in Logbook;
+    `planner`: what is known of plans and times.
 
     If a file is configured, the memory is restored from it and written to it between turns and by `close`.
     """
@@ -118,6 +113,7 @@ class Session:
         clock: Clock,
         numbers: Iterator[int],
         begin: Begin = at_once,
+        planner: Planner | None = None,
     ) -> None:
         self.engine = engine
         self.inbox = inbox
@@ -127,7 +123,7 @@ class Session:
         self._constants = constants
         self._gate = AlertGate(config.alert_repeat_s)
         self.configure(config)
-        self._pace = Pace()
+        self._thinker = Thinker(engine, clock, planner or Planner())
         self._random = random.Random(config.seed)
         self._epoch = inbox.epoch
         self._glance: Glance | None = None
@@ -234,9 +230,10 @@ class Session:
         now_s = self.clock.monotonic_s()
         if self._glance is None or not max(arrival_s, now_s - PERCEPT_REUSE_S) <= self._glance.at_s:
             observation, frame_id = self.inbox.observation()
-            percept = self.engine.encode(observation)
-            self.history.add(observation.stamp_ns, percept.summary)
-            scene = self.engine.look(self.history.recall(observation.stamp_ns), percept)
+            with self._thinker.measured("encode"):
+                percept = self.engine.encode(observation)
+                self.history.add(observation.stamp_ns, percept.summary)
+                scene = self.engine.look(self.history.recall(observation.stamp_ns), percept)
             self._glance = Glance(observation, percept, scene, frame_id, now_s)
         stopwatch.mark("encode")
         return self._glance
@@ -260,41 +257,22 @@ class Session:
         glance = self._see(stopwatch, arrival_s)
         marked = self.logbook.log.marked(text)
         style = self._style()
-        found = self.engine.prefill(glance.scene, marked, style, self.logbook.memory.read())
-        cache = counted(self.engine, found, self.logbook.memory.ledger)
+        with self._thinker.measured("prefill"):
+            found = self.engine.prefill(glance.scene, marked, style, self.logbook.memory.read())
+            cache = counted(self.engine, found, self.logbook.memory.ledger)
         stopwatch.mark("prefill")
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
-        seed = self._random.getrandbits(32)
-        decoder, most = self.config.decoder, self.config.max_passes
-        passes = ([draft] for draft in DECODERS[decoder](self.engine, cache, most, forbidden, seed))
-        (draft,), reason = self._best(passes, due_s)
-        telling = tell(self.engine, draft.topic, self.logbook.log.lines, style, decoder, most, forbidden)
-        told, _ = self._best(telling, due_s) if draft.topic in TOLD else ([], "")
+        task = Task(cache, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32))
+        due_s -= self.config.reserve_ms / 1e3
+        made = self._thinker.think(task, Bounds(due_s, self.config.decoder, self.config.max_passes))
         stopwatch.mark("draft")
+        draft, told = made.draft, [each for each in made.told if each.is_sentence]
         pooled = None if glance.observation.image is None else glance.percept.pooled
-        told = [each for each in told if each.is_sentence]
         confidence = min(each.confidence for each in (draft, *told)) if draft.is_sentence else 0.0
         judgement = self._judge(confidence, pooled, about_scene=draft.topic not in EYELESS_TOPICS)
         if not draft.is_sentence:
             judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
-        return glance, Thought(draft, judgement, reason, tuple(told))
-
-    def _best(self, passes: Iterator[list[Draft]], due_s: float) -> tuple[list[Draft], str]:
-        """The last drafts before the time is up; the first ones always count (imprecise computation)."""
-        began_s = self.clock.monotonic_s()
-        drafts = next(passes)
-        while True:
-            now_s = self.clock.monotonic_s()
-            pass_s = self._pace.update(now_s - began_s)
-            began_s = now_s
-            if drafts[0].done:
-                return drafts, "settled"
-            if now_s + pass_s > due_s - self.config.reserve_ms / 1e3:
-                return drafts, "no time for another pass"
-            better = next(passes, None)
-            if better is None:
-                return drafts, "most passes made"
-            drafts = better
+        return glance, Thought(draft, judgement, made.plan, made.reason, tuple(told))
 
     def _style(self) -> int:
         return self.config.style or self._random.randint(1, STYLES)
@@ -347,7 +325,7 @@ class Session:
             input_age_ms=self._ages.any_ms,
             passes=thought.draft.passes + max((each.passes for each in thought.told), default=0),
             dropped_frames=dropped,
-            plan=f"{self.config.rung}/{self.config.decoder} passes<={self.config.max_passes}",
+            plan=f"{self.config.rung}/{thought.plan}",
             reason=thought.reason,
             engine=self.engine.name,
             frame_id=frame_id,

@@ -19,7 +19,13 @@ TOLD: dict[str, Callable[[Sequence[Line]], list[str]]] = {"summary": summary, "w
 
 
 def tell(
-    engine: Engine, topic: str, lines: Sequence[Line], style: int, decoder: str, max_passes: int, forbidden: list[int]
+    engine: Engine,
+    topic: str,
+    lines: Sequence[Line],
+    style: int,
+    decoder: str,
+    max_passes: int,
+    forbidden: Sequence[int],
 ) -> Iterator[list[Draft]]:
     """The sentences after the introduction, better after every pass; nothing for a topic that has none."""
     if topic not in TOLD:

@@ -32,19 +32,21 @@ HELD_OUT_SEEDS = range(1_000_000, sys.maxsize)
 
 @dataclass(frozen=True)
 class Plot:
-    """Named points (name, x, y)."""
+    """Named points (name, x, y); those of the same name are joined."""
 
     x: str
     y: str
     points: list[tuple[str, float, float]]
+    log_x: bool = False
 
     def save(self, path: Path) -> None:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(8, 4.5), layout="constrained")
-        axes = figure.add_subplot(xlabel=self.x, ylabel=self.y)
-        for marker, (name, x, y) in zip(cycle("osD^vP"), self.points, strict=False):
-            axes.plot(x, y, marker, label=name)
+        axes = figure.add_subplot(xlabel=self.x, ylabel=self.y, xscale="log" if self.log_x else "linear")
+        names = dict.fromkeys(name for name, _, _ in self.points)
+        for marker, name in zip(cycle("osD^vP"), names, strict=False):
+            axes.plot(*zip(*(at for of, *at in self.points if of == name), strict=True), f"{marker}-", label=name)
         axes.grid(alpha=0.3)
         axes.margins(0.08)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)

@@ -27,6 +27,10 @@ def trust_path(rung: str) -> Path:
     return WEIGHTS / f"{rung}.trust.json"
 
 
+def plans_path(rung: str) -> Path:
+    return WEIGHTS / f"{rung}.plans.json"
+
+
 def load(
     rung: str = "small", threads: int = 1, backend: str = "auto", precision: str = "fp32", cache: Path | None = None
 ) -> GraphEngine:
@@ -83,4 +87,14 @@ def _runner(backend: str, folder: Path, precision: str, threads: int) -> Runner:
     return TensorRtRunner(folder, precision)
 
 
-__all__ = ["BACKENDS", "Engine", "EngineError", "choose", "load", "open_engine", "trust_path", "weights_path"]
+__all__ = [
+    "BACKENDS",
+    "Engine",
+    "EngineError",
+    "choose",
+    "load",
+    "open_engine",
+    "plans_path",
+    "trust_path",
+    "weights_path",
+]

@@ -12,13 +12,17 @@ from mm_edge.assistant.background import background
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.intake import TOPICS, Intake
+from mm_edge.assistant.profiling import keep, known_times
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.session import Session
 from mm_edge.assistant.stopwatch import STAGES
 from mm_edge.assistant.worker import Worker
 from mm_edge.compute.latency import LatencyReport
+from mm_edge.compute.latency_model import this_machine
+from mm_edge.compute.planner import Planner, PlanTable
 from mm_edge.compute.processing_time import Level
-from mm_edge.engine import load, trust_path, weights_path
+from mm_edge.engine import load, plans_path, trust_path, weights_path
+from mm_edge.engine.export import default_cache
 from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.feedback.utterance import Utterance
 from mm_edge.memory.report import MemoryReport
@@ -50,7 +54,12 @@ class AssistantNode(ManagedNode):
         config = self._settings.config
         self._engine = load(config.rung, config.threads, config.engine, config.precision)
         self.get_logger().info(f"engine: {'; '.join((self._engine.name, *self._engine.refused))}")
-        self._constants = TrustConstants.load(trust_path(config.rung), weights_path(config.rung))
+        weights = weights_path(config.rung)
+        self._constants = TrustConstants.load(trust_path(config.rung), weights)
+        table = PlanTable.load(plans_path(config.rung), weights)
+        self._identity = this_machine(self._engine.name, config.threads, table.weights_sha256)
+        latency = known_times(self._engine, table, self.clock, self._identity, default_cache())
+        self._planner = Planner(table, latency)
         self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice)
         self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in TOPICS.items()]
 
@@ -60,7 +69,14 @@ class AssistantNode(ManagedNode):
         self._inbox = Inbox(config, self.clock)
         self._background = background()
         session = Session(
-            config, self._engine, self._constants, self._inbox, self.clock, self._numbers, self._background.submit
+            config,
+            self._engine,
+            self._constants,
+            self._inbox,
+            self.clock,
+            self._numbers,
+            self._background.submit,
+            self._planner,
         )
         self._worker = Worker(session, self.publish)
         self._intake = Intake(self._inbox, self._worker.submit, self._worker.refuse)
@@ -71,6 +87,7 @@ class AssistantNode(ManagedNode):
         if worker is not None:
             worker.stop()
             self._background.shutdown(cancel_futures=True)
+            keep(self._planner.latency, self._identity, default_cache())
 
     def cleanup(self) -> None:
         for subscription in getattr(self, "_inputs", []):

@@ -31,13 +31,44 @@ from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 DURATION_S = 14.0
 PASSES = 24
 DECODER = DECODERS["quality"]
-"""As the nodes have it."""
+"""What shares of right answers are told of."""
 MOMENTS, TURNS = 2, 6
 """Of a drive, and questions at each of them."""
 TOGETHER = STYLES
 """Requests in people's own words that are asked on one drive, each answered in another style."""
 ROUTED_WORDS = 256
 """Words of the log whose names a request in people's own words may hold."""
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A question at a moment of a drive, before it is understood. past: the summaries of what was seen before; percept,
+    sees: what is seen, and whether there is a picture; request: its text with names marked; journey, memory: the log
+    and what the assistant kept of it, None where there is none."""
+
+    question: Question
+    drive: Drive
+    t_s: float
+    past: Tensor
+    percept: Percept
+    sees: bool
+    request: str
+    style: int
+    journey: Journey | None = None
+    memory: DriveMemory | None = None
+
+    def forbidden(self, engine: Engine) -> list[int]:
+        """Names that nobody mentioned, and what is said unasked only."""
+        tokenizer = engine.tokenizer
+        held = set(tokenizer.log(self.journey.words)) if self.journey else set()
+        nobody = [index for index in tokenizer.names if index not in held]
+        return [*nobody, *(tokenizer.unasked if self.request else ())]
+
+    def understood(self, engine: Engine, scene: Scene) -> Context:
+        """Read with what is seen."""
+        log = self.memory.read() if self.memory else None
+        context = engine.prefill(scene, self.request, self.style, log)
+        return context if self.memory is None else counted(engine, context, self.memory.ledger)
 
 
 @dataclass(frozen=True)
@@ -78,31 +109,42 @@ def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterat
 
 
 def asked_now(engine: Engine, first_seed: int, drives: int) -> Iterator[Asked]:
+    """What `posed_now` asks, understood."""
+    return (_asked(engine, posed) for posed in posed_now(engine, first_seed, drives))
+
+
+def asked_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Asked]:
+    """What `posed_past` asks, understood."""
+    return (_asked(engine, posed) for posed in posed_past(engine, first_seed, drives, words))
+
+
+def posed_now(engine: Engine, first_seed: int, drives: int) -> Iterator[Posed]:
     """Questions about the present at MOMENTS of each of `drives` drives from `first_seed` on, families in turn."""
     families = cycle(FAMILIES)
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 11])
         drive = Drive(seed, DURATION_S)
         for t_s in rng.uniform(4.6, DURATION_S - 0.5, MOMENTS):
-            scene = seen(engine, drive, t_s)
+            there = seen(engine, drive, t_s)
             for family in islice(families, TURNS):
                 question = ask(drive, t_s, rng, family)
-                yield _asked(engine, *scene, question.text, question, int(rng.integers(1, STYLES + 1)))
+                yield Posed(question, drive, t_s, *there, question.text, int(rng.integers(1, STYLES + 1)))
 
 
-def asked_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Asked]:
-    """As `asked_now`, about the past: logs of `words` words."""
+def posed_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Posed]:
+    """As `posed_now`, about the past: logs of `words` words."""
     families = cycle(HISTORY_FAMILIES)
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 13])
         journey, t_s = Journey(seed, words), rng.uniform(4.6, DURATION_S - 0.5)
-        scene, memory = seen(engine, Drive(seed, DURATION_S), t_s), DriveMemory(engine)
+        drive, memory = Drive(seed, DURATION_S), DriveMemory(engine)
+        there = seen(engine, drive, t_s)
         for line in journey.lines:
             memory.write(line)
         for family in islice(families, MOMENTS * TURNS):
             question = ask_history(journey, rng, family)
             request = journey.names.marked(question.text)
-            yield _asked(engine, *scene, request, question, int(rng.integers(1, STYLES + 1)), journey, memory)
+            yield Posed(question, drive, t_s, *there, request, int(rng.integers(1, STYLES + 1)), journey, memory)
 
 
 def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
@@ -128,18 +170,17 @@ def driven(engine: Engine, first_seed: int, drives: int) -> Iterator[tuple[float
         speed_mps = drive.state(t_s).speed_mps
         if np.isnan(speed_mps):
             continue
-        scene, percept, _ = seen(engine, drive, t_s)
+        past, percept, _ = seen(engine, drive, t_s)
         true = torch.from_numpy(drive.path(t_s))
         straight = path(torch.zeros(1, STEPS, 2), torch.tensor([speed_mps]))[0]
-        yield _apart(engine.path(scene, percept, speed_mps), true), _apart(straight, true)
+        yield _apart(engine.path(engine.look(past, percept), percept, speed_mps), true), _apart(straight, true)
 
 
-def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Scene, Percept, bool]:
-    """What is seen at `t_s`, read after what was seen before, and by itself; and whether there is a picture."""
+def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Tensor, Percept, bool]:
+    """The summaries before `t_s`, what is seen at it, and whether there is a picture."""
     ages = range(engine.history_slots, 0, -1)
     past = [engine.encode(drive.observation(t_s - age * SPACING_S)).summary for age in ages]
-    percept = engine.encode(drive.observation(t_s))
-    return engine.look(torch.stack(past), percept), percept, drive.sees(t_s)
+    return torch.stack(past), engine.encode(drive.observation(t_s)), drive.sees(t_s)
 
 
 def evaluate(engine: Engine, asked: Asked) -> Pair:
@@ -148,25 +189,9 @@ def evaluate(engine: Engine, asked: Asked) -> Pair:
     return tuple(outcome(asked, draft) for draft in (better[-1] if better else first, first))  # type: ignore[return-value]
 
 
-def _asked(
-    engine: Engine,
-    scene: Scene,
-    percept: Percept,
-    sees: bool,
-    request: str,
-    question: Question,
-    style: int,
-    journey: Journey | None = None,
-    memory: DriveMemory | None = None,
-) -> Asked:
-    tokenizer = engine.tokenizer
-    held = set(tokenizer.log(journey.words)) if journey else set()
-    nobody = [index for index in tokenizer.names if index not in held]
-    forbidden = [*nobody, *(tokenizer.unasked if request else ())]
-    context = engine.prefill(scene, request, style, memory.read() if memory else None)
-    if memory is not None:
-        context = counted(engine, context, memory.ledger)
-    return Asked(question, context, forbidden, percept.pooled if sees else None)
+def _asked(engine: Engine, posed: Posed) -> Asked:
+    context = posed.understood(engine, engine.look(posed.past, posed.percept))
+    return Asked(posed.question, context, posed.forbidden(engine), posed.percept.pooled if posed.sees else None)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:

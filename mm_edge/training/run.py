@@ -1,4 +1,4 @@
-"""From nothing to weights that can be shipped: train, then fit what trust needs on drives that were held out."""
+"""From nothing to weights that can be shipped: train, then measure what trust and plans need on held-out drives."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import torch.multiprocessing as mp
 from mm_edge.engine import open_engine
 from mm_edge.engine.reference import reference_path, write_reference
 from mm_edge.errors import UserError
+from mm_edge.training.plans import fit as fit_plans
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
 from mm_edge.training.trust import fit as fit_trust
@@ -42,6 +43,7 @@ def run(recipe: Recipe) -> Path:
     if recipe.learns != "all" or recipe.steps > recipe.look_steps:  # there is something that answers
         write_reference(open_engine(weights), reference_path(weights))
         fit_trust(weights, recipe.out / "weights.trust.json")
+        fit_plans(weights, recipe.out / "weights.plans.json")
     draw(recipe.out / "log.csv", recipe.out / "curve.png")
     return weights
 

@@ -15,8 +15,8 @@ from mm_edge.assistant.advice import PathAdvice
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.offline import OfflineAssistant
 from mm_edge.assistant.request import Request
-from mm_edge.assistant.session import LOG_TOPICS
 from mm_edge.assistant.telling import TOLD
+from mm_edge.assistant.topics import LOG_TOPICS
 from mm_edge.engine.base import Percept
 from mm_edge.feedback.utterance import Kind, Utterance
 from mm_edge.memory.report import MemoryReport

@@ -14,6 +14,7 @@ from mm_edge.assistant.inbox import Inbox, Look
 from mm_edge.assistant.intake import Intake
 from mm_edge.assistant.request import Request
 from mm_edge.assistant.session import Session, Turn
+from mm_edge.compute.planner import Plan, Planner, PlanTable, Worth
 from mm_edge.feedback.utterance import Kind, Priority
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.report import Verdict
@@ -93,7 +94,7 @@ def test_passes_end_when_the_time_is_up(session: Session, parrot, see) -> None:
     see(100.0)
     turn = asked(session, deadline_ms=250.0)
     assert turn.latency.passes == 2
-    assert turn.latency.reason == "no time for another pass"
+    assert turn.latency.reason.endswith("; no time for another pass")
 
 
 def test_the_first_pass_always_counts(session: Session, parrot, see) -> None:
@@ -103,6 +104,29 @@ def test_the_first_pass_always_counts(session: Session, parrot, see) -> None:
     assert turn.utterance is not None
     assert turn.utterance.text
     assert turn.latency.passes == 1
+
+
+def test_every_report_says_which_plan_and_why(config, parrot, constants, clock, see, session: Session) -> None:
+    parrot.cost_s = 0.05
+    worths = {Plan("flow", 1): Worth(0.9, 1.0, 500), Plan("quality", 8): Worth(0.97, 2.0, 500)}
+    planner = Planner(PlanTable("", {"now": worths, "watch": worths}))
+    for plan in worths:
+        planner.latency.observe(f"pass:{plan.decoder}", 50.0)
+    planned = Session(config, parrot, constants, session.inbox, clock, itertools.count(1), planner=planner)
+    see(100.0)
+    unasked = looked(planned)
+    assert unasked is not None
+    reports = [unasked.latency, *(asked(planned, deadline_ms=ms).latency for ms in (1000.0, 90.0, 5.0))]
+    assert [report.plan for report in reports] == [
+        "small/quality passes<=8", "small/quality passes<=8", "small/flow passes<=1", "small/flow passes<=1"
+    ]  # fmt: skip
+    whys = (
+        "right in 97.0% of 'watch'",
+        "right in 97.0% of 'now'",
+        "right in 90.0% of 'now'",
+        "the deadline has passed",
+    )
+    assert all(report.reason.startswith(why) for report, why in zip(reports, whys, strict=True))
 
 
 def test_an_alert_is_said_once_and_urgently(session: Session, parrot, see) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mm_edge.compute.pace import Pace
 from mm_edge.compute.processing_time import Level, ProcessingTimes
 
 
@@ -44,10 +43,3 @@ def test_slow_turns_for_too_long_are_an_error_until_a_quick_one() -> None:
 def test_a_worker_that_hangs_is_reported_while_it_hangs() -> None:
     levels = [times().standing(10.0 + busy_s, busy_s).level for busy_s in (0.05, 0.2, 0.7)]
     assert levels == [Level.OK, Level.WARN, Level.ERROR]
-
-
-def test_a_slower_pass_is_believed_at_once_a_faster_one_gradually() -> None:
-    pace = Pace()
-    assert pace.update(0.010) == 0.010
-    assert pace.update(0.050) == 0.050
-    assert 0.04 < pace.update(0.010) < 0.05

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm_edge.assistant.config import AssistantConfig
+from mm_edge.assistant.thinking import PLANNED
 from mm_edge.generation import DECODERS, IN_TURN, several
 from mm_edge.generation.slots import UNKNOWN, fill
 from mm_edge.model.observation import VehicleState
@@ -23,7 +24,7 @@ SEEDS, SHARPNESS, PASSES = st.integers(0, 1000), st.floats(0.0, 20.0), st.intege
 
 
 def test_a_user_may_choose_every_decoder_that_there_is() -> None:
-    assert {*get_args(AssistantConfig.model_fields["decoder"].annotation)} == {*DECODERS}
+    assert {*get_args(AssistantConfig.model_fields["decoder"].annotation)} == {PLANNED, *DECODERS}
 
 
 @pytest.mark.parametrize("name", DECODERS)

@@ -1,0 +1,74 @@
+"""How long stages take on this machine before anybody asks: measured once, kept in a file, measured anew elsewhere.
+
+Knows nothing about sensors, deadlines or ROS.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mm_edge.assistant.clock import Clock
+from mm_edge.assistant.thinking import Bounds, Task, Thinker
+from mm_edge.compute.latency_model import Identity, LatencyModel, ProfileError
+from mm_edge.compute.planner import Planner, PlanTable
+from mm_edge.engine.base import Engine
+from mm_edge.generation import several
+from mm_edge.model.graphs import SENTENCES
+from mm_edge.model.network import CLAIMS
+from mm_edge.model.observation import Observation
+
+ROUNDS = 5
+"""Enough for medians; the rest is learnt while running."""
+PICTURE = (240, 320, 3)
+REQUEST, TOLD = "what is the speed limit", "<told> unknown"
+
+
+def profile_path(cache: Path, identity: Identity) -> Path:
+    """One file for each engine and weights; another machine's is found there too, when a disk moved, and refused."""
+    engine = identity.engine.replace("/", "-")
+    return cache / "profiles" / f"{engine}-{identity.threads}-{identity.weights_sha256[:12]}.json"
+
+
+def known_times(engine: Engine, table: PlanTable, clock: Clock, identity: Identity, cache: Path) -> LatencyModel:
+    """The profile of this machine, from `cache` if it is there, else measured now and written, if that is possible."""
+    path = profile_path(cache, identity)
+    try:
+        return LatencyModel.load_profile(path, identity)
+    except ProfileError:
+        model = profiled(engine, table, clock)
+        keep(model, identity, cache)
+        return model
+
+
+def keep(model: LatencyModel, identity: Identity, cache: Path) -> bool:
+    """Whether the profile could be written; without it the next start measures again."""
+    try:
+        model.save(profile_path(cache, identity), identity)
+    except OSError:
+        return False
+    return True
+
+
+def profiled(engine: Engine, table: PlanTable, clock: Clock) -> LatencyModel:
+    """Every stage of every plan, ROUNDS times; what the first time took, when libraries warm up, is left out."""
+    decoders = sorted({plan.decoder for plans in table.rows.values() for plan in plans})
+    _round(engine, clock, Planner(), decoders)
+    planner = Planner()
+    for _ in range(ROUNDS):
+        _round(engine, clock, planner, decoders)
+    return planner.latency
+
+
+def _round(engine: Engine, clock: Clock, planner: Planner, decoders: list[str]) -> None:
+    thinker = Thinker(engine, clock, planner)
+    told = engine.tokenizer.claims(TOLD, CLAIMS)
+    with thinker.measured("encode"):
+        scene = engine.look(None, engine.encode(Observation(1, np.zeros(PICTURE, np.uint8))))
+    with thinker.measured("prefill"):
+        context = engine.prefill(scene, REQUEST, 1)
+    for decoder in decoders:
+        thinker.think(Task(context, REQUEST), Bounds(decoder=decoder))
+        with thinker.measured(f"tell:{decoder}"):
+            next(several(decoder, engine, engine.tell([told] * SENTENCES, 1), 1))

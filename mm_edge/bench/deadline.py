@@ -1,0 +1,285 @@
+"""What a deadline buys: the planner against every decoder alone, and against hoping, on the same requests.
+
+Everything runs in real time from the picture to the sentence: it is encoded, the request is understood, and the
+sentence made. Each request has a deadline and is answered once by every policy in turn, while other processes keep no
+core busy, then all of them, then one. A sentence that comes late counts as wrong, whatever it says. Knows nothing about
+queues: one request at a time.
+"""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from math import inf
+
+import numpy as np
+import psutil
+import torch
+
+from mm_edge.assistant.clock import SystemClock
+from mm_edge.assistant.profiling import profiled
+from mm_edge.assistant.thinking import PLANNED, Bounds, Made, Task, Thinker
+from mm_edge.bench.harness import Plot, Result, percentile, wilson
+from mm_edge.bench.speech import exported
+from mm_edge.compute.latency_model import LatencyModel
+from mm_edge.compute.planner import Planner, PlanTable
+from mm_edge.engine import plans_path, weights_path
+from mm_edge.engine.base import Engine
+from mm_edge.generation import DECODERS
+from mm_edge.model.observation import Observation
+from mm_edge.training.evaluate import Posed, posed_now, posed_past, said
+from mm_edge.world.questions import right
+
+SHORTEST_MS, LONGEST_MS = 30.0, 2000.0
+RESERVE_MS = 3.0
+"""Time before the deadline at which the sentence must be there: what follows is wording, which takes less."""
+CHEAPEST = "flow"
+"""One pass, always: what no policy can be quicker than."""
+HOPE = "hope"
+"""The policy that takes the decoder that is right most often and never looks at the clock."""
+LOG_WORDS = 512
+AFTER_STEP = 25
+"""Requests after the load changed that are counted apart."""
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
+"""A process that never rests, and ends with the one that began it."""
+OVERHEADS = 300
+BINS = 6
+DRAWN = (PLANNED, HOPE, "quality", "voting", "autoregressive", CHEAPEST)
+
+
+@dataclass(frozen=True)
+class Size:
+    """drives with requests about the present, logs with those about the past: twelve requests each."""
+
+    drives: int
+    logs: int
+
+
+FULL, QUICK = Size(28, 14), Size(2, 1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request with what is to be seen, the deadline, and the policy's seed."""
+
+    posed: Posed
+    observation: Observation
+    deadline_ms: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a policy made of a request. place: how many came before it under this load."""
+
+    load: str
+    place: int
+    deadline_ms: float
+    total_ms: float
+    right: bool
+    made: Made
+
+    @property
+    def late(self) -> bool:
+        return self.total_ms > self.deadline_ms
+
+    @property
+    def good(self) -> bool:
+        return self.right and not self.late
+
+
+class Policy:
+    """decoder: as the parameter of that name; hopes: the deadline is not looked at."""
+
+    def __init__(self, engine: Engine, planner: Planner, decoder: str, hopes: bool = False) -> None:
+        self._engine, self._decoder, self._hopes = engine, decoder, hopes
+        self._clock = SystemClock()
+        self._thinker = Thinker(engine, self._clock, planner)
+
+    def answer(self, job: Job) -> tuple[Made, float]:
+        """The sentence, and how many milliseconds it took from the picture on."""
+        forbidden = job.posed.forbidden(self._engine)
+        began_s = self._clock.monotonic_s()
+        with self._thinker.measured("encode"):
+            scene = self._engine.look(job.posed.past, self._engine.encode(job.observation))
+        with self._thinker.measured("prefill"):
+            context = job.posed.understood(self._engine, scene)
+        due_s = inf if self._hopes else began_s + (job.deadline_ms - RESERVE_MS) / 1e3
+        task = Task(context, job.posed.request, (), forbidden, job.seed)
+        made = self._thinker.think(task, Bounds(due_s, self._decoder))
+        return made, (self._clock.monotonic_s() - began_s) * 1e3
+
+
+def measure(seed: int, quick: bool) -> Result:
+    torch.set_num_threads(1)
+    engine = exported("small", "fp32")
+    table = PlanTable.load(plans_path("small"), weights_path("small"))
+    profile = profiled(engine, table, SystemClock())
+    jobs = traffic(engine, seed, QUICK if quick else FULL)
+    trials = played(engine, table, profile, jobs)
+    overhead_ms = overheads_ms(table, profile)
+    eligible = above_cheapest(trials)
+    table_rows = [_row(name, trials[name], eligible) for name in trials]
+    table_rows += [_row(f"{PLANNED}, {load}", _under(trials[PLANNED], load), eligible) for load, _ in loads()]
+    step = [trial for trial in _under(trials[PLANNED], "all cores") if trial.place < AFTER_STEP]
+    table_rows.append(_row(f"{PLANNED}, after the step", step, eligible))
+    notes = [
+        f"small rung, {engine.name}, {len(jobs)} requests from seed {seed}, each answered by every policy; deadlines "
+        f"log-uniform from {SHORTEST_MS:.0f} ms to {LONGEST_MS:.0f} ms, from the picture on",
+        f"loads, a third of the requests each: {', '.join(f'{name} ({count} processes)' for name, count in loads())}; "
+        f"the machine's own load is not known",
+        f"n: deadlines not below the 99th percentile of {CHEAPEST} under the same load; missed and right in time: of "
+        "these; right: whenever it came, of all; low, high: 95 % by Wilson, of right in time",
+        f"{HOPE}: {most_right(table)}, which is right most often by the table, without a look at the clock",
+    ]
+    headline = _headline(trials, eligible, overhead_ms) | {"n": float(len(jobs))}
+    return Result(headline, table_rows, notes, _plot(trials))
+
+
+def loads() -> tuple[tuple[str, int], ...]:
+    """Name and busy processes; the greatest change of load is in the first third."""
+    return ("idle", 0), ("all cores", psutil.cpu_count() or 1), ("one core", 1)
+
+
+def traffic(engine: Engine, seed: int, size: Size) -> list[Job]:
+    """Requests about the present and the past in random order, so that every load has both."""
+    rng = np.random.default_rng([seed, 41])
+    posed = [*chain(posed_now(engine, seed, size.drives), posed_past(engine, seed, size.logs, LOG_WORDS))]
+    deadlines_ms = np.exp(rng.uniform(np.log(SHORTEST_MS), np.log(LONGEST_MS), len(posed)))
+    return [
+        Job(posed[index], posed[index].drive.observation(posed[index].t_s), float(deadline_ms), int(index))
+        for index, deadline_ms in zip(rng.permutation(len(posed)), deadlines_ms, strict=True)
+    ]
+
+
+def played(engine: Engine, table: PlanTable, profile: LatencyModel, jobs: Sequence[Job]) -> dict[str, list[Trial]]:
+    """Every policy's trials, in the order of the jobs. Each policy learns from its own times only."""
+
+    def policy(decoder: str, hopes: bool = False) -> Policy:
+        return Policy(engine, Planner(table, copy.deepcopy(profile)), decoder, hopes)
+
+    policies = {name: policy(name) for name in (PLANNED, *DECODERS)} | {HOPE: policy(most_right(table), True)}
+    trials: dict[str, list[Trial]] = {name: [] for name in policies}
+    third = -(-len(jobs) // len(loads()))
+    for part, (load, count) in enumerate(loads()):
+        with busy(count):
+            for place, job in enumerate(jobs[part * third : (part + 1) * third]):
+                for name in _turned([*policies], place):
+                    made, total_ms = policies[name].answer(job)
+                    is_right = right(said(made.draft), job.posed.question)
+                    trials[name].append(Trial(load, place, job.deadline_ms, total_ms, is_right, made))
+    return trials
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that never rest."""
+    running = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def most_right(table: PlanTable) -> str:
+    """The decoder of the plan with the most right sentences, over all classes."""
+    sums: dict[str, list[float]] = {}
+    for plans in table.rows.values():
+        for plan, worth in plans.items():
+            total = sums.setdefault(str(plan), [0.0, 0.0])
+            total[0] += worth.accuracy * worth.n
+            total[1] += worth.n
+    best = max(sums, key=lambda name: sums[name][0] / sums[name][1])
+    return best.partition(" ")[0]
+
+
+def above_cheapest(trials: dict[str, list[Trial]]) -> dict[str, float]:
+    """By load, the shortest deadline that anything could keep: the 99th percentile of the cheapest plan's times."""
+    return {load: percentile([t.total_ms for t in _under(trials[CHEAPEST], load)], 99) for load, _ in loads()}
+
+
+def overheads_ms(table: PlanTable, profile: LatencyModel) -> list[float]:
+    """What choosing takes, each time after something new was learnt."""
+    planner = Planner(table, copy.deepcopy(profile))
+    found = []
+    for _ in range(OVERHEADS):
+        planner.latency.settle(planner.latency.predict({"prefill": 1.0}, "overhead"), 10.0)
+        began_s = time.perf_counter()
+        planner.choose("now", 50.0, 24)
+        found.append((time.perf_counter() - began_s) * 1e3)
+    return found
+
+
+def _headline(trials: dict[str, list[Trial]], eligible: dict[str, float], overhead_ms: list[float]) -> dict[str, float]:
+    planned, hope = _kept(trials[PLANNED], eligible), _kept(trials[HOPE], eligible)
+    unlimited = float(np.mean([trial.right for trial in hope]))
+    missed = float(np.mean([trial.late for trial in planned]))
+    fixed = {name: _kept(trials[name], eligible) for name in DECODERS}
+    misses = {name: float(np.mean([t.late for t in found])) for name, found in fixed.items()}
+    allowed = [name for name in fixed if misses[name] <= max(missed, min(misses.values()))]
+    best = max(allowed, key=lambda name: np.mean([t.good for t in fixed[name]]))
+    ratios = [trial.made.ms / trial.made.p99_ms for trial in trials[PLANNED]]
+    return {
+        "miss_rate": missed,
+        "miss_rate_all": float(np.mean([trial.late for trial in trials[PLANNED]])),
+        "hope_miss_rate": float(np.mean([trial.late for trial in hope])),
+        "quality_retention": float(np.mean([trial.good for trial in planned])) / unlimited,
+        "best_fixed_retention": float(np.mean([trial.good for trial in fixed[best]])) / unlimited,
+        "best_fixed_miss_rate": misses[best],
+        "hope_retention": float(np.mean([trial.good for trial in hope])) / unlimited,
+        "prediction_error_p99_percent": 100 * abs(percentile(ratios, 99) - 1),
+        "beyond_p99_percent": 100 * float(np.mean([ratio > 1 for ratio in ratios])),
+        "planner_overhead_ms": float(np.median(overhead_ms)),
+    }
+
+
+def _row(name: str, trials: Sequence[Trial], eligible: dict[str, float]) -> dict[str, object]:
+    kept = _kept(trials, eligible)
+    good = sum(trial.good for trial in kept)
+    low, high = wilson(good, len(kept))
+    return {
+        "policy": name,
+        "n": len(kept),
+        "missed": float(np.mean([trial.late for trial in kept])) if kept else np.nan,
+        "right in time": good / len(kept) if kept else np.nan,
+        "low": low,
+        "high": high,
+        "right": float(np.mean([trial.right for trial in trials])),
+        "passes": float(np.mean([trial.made.draft.passes for trial in trials])),
+        "p50 ms": percentile([trial.total_ms for trial in trials], 50),
+        "p99 ms": percentile([trial.total_ms for trial in trials], 99),
+    }
+
+
+def _plot(trials: dict[str, list[Trial]]) -> Plot:
+    """The share of right sentences in time, by deadline: all requests."""
+    edges = np.exp(np.linspace(np.log(SHORTEST_MS), np.log(LONGEST_MS), BINS + 1))
+    points = []
+    for name in DRAWN:
+        for low, high in pairwise(edges):
+            good = [trial.good for trial in trials[name] if low <= trial.deadline_ms < high]
+            if good:
+                points.append((name, float(np.sqrt(low * high)), float(np.mean(good))))
+    return Plot("deadline, ms", "share right in time", points, log_x=True)
+
+
+def _under(trials: Sequence[Trial], load: str) -> list[Trial]:
+    return [trial for trial in trials if trial.load == load]
+
+
+def _kept(trials: Sequence[Trial], eligible: dict[str, float]) -> list[Trial]:
+    return [trial for trial in trials if trial.deadline_ms >= eligible[trial.load]]
+
+
+def _turned(names: list[str], place: int) -> list[str]:
+    """So that none is always first."""
+    first = place % len(names)
+    return names[first:] + names[:first]

@@ -1,0 +1,205 @@
+"""How long what is planned will take on this machine as it is now: learnt from what things took.
+
+A stage ("encode", "prefill", "pass:quality", ...) has a sample of its last durations, freed of the load under which
+they were taken. The load is one factor for all stages, since they slow down together: it is what recent durations were
+relative to the usual ones. How far off predictions were, relative to themselves, gives the quantiles of the next one;
+no distribution is assumed. Durations are passed in, and all is in milliseconds. Knows nothing about clocks or plans.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+
+from mm_edge.compute.device import device_name
+
+SAMPLE = 64
+"""Durations that a stage remembers."""
+RATIOS = 300
+"""Errors that are remembered of a kind of prediction: enough for three beyond the 99th percentile."""
+ENOUGH = 50
+"""With fewer errors of its own, a kind of prediction takes those of its family: of the same beginning up to ":"."""
+FIRST_RATIO = 1.2
+"""Before anything was predicted, so much longer than predicted counts as possible."""
+LOAD_WINDOW, FAST_WINDOW = 16, 3
+"""Durations whose median is the load that the sample is freed of, and the one that is believed at once."""
+FORGETTING = 0.1
+"""Weight of one duration by which the machine seems to be faster again."""
+SHORTEST_MS = 1e-3
+"""Durations count as this at least: a clock may stand still during a turn."""
+FORMAT = 1
+
+Counts = Mapping[str, float]
+"""Stages -> how often each is gone through."""
+
+
+class ProfileError(Exception):
+    """The profile cannot be read, or belongs to another machine, engine or model."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What durations depend on. engine: its name, with the precision."""
+
+    machine: str
+    cores: int
+    threads: int
+    engine: str
+    weights_sha256: str
+
+
+def this_machine(engine: str, threads: int, weights_sha256: str) -> Identity:
+    return Identity(device_name() or platform.machine(), psutil.cpu_count() or 1, threads, engine, weights_sha256)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """kind: with whose errors its own is booked; usual_ms: without the error of such predictions."""
+
+    kind: str
+    usual_ms: float
+    p50_ms: float
+    p99_ms: float
+
+
+class LatencyModel:
+    """Stages never seen take as long as what is longest of those with the same beginning up to ":", else no time."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, deque[float]] = {}
+        self._usual: dict[str, float] = {}
+        self._recent: deque[float] = deque(maxlen=LOAD_WINDOW)
+        self._ratios: dict[str, deque[float]] = {}
+        self._families: dict[str, deque[float]] = {}
+        self._quantiles: dict[str, tuple[float, float]] = {}
+        self.load = 1.0
+        """How many times longer than usual everything takes now."""
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Those that were seen."""
+        return tuple(self._stages)
+
+    def observe(self, stage: str, ms: float) -> None:
+        """Book one duration. Raises ValueError for what is no duration."""
+        if not (isfinite(ms) and ms >= 0):
+            raise ValueError(f"{stage} cannot have taken {ms} ms")
+        ms = max(ms, SHORTEST_MS)
+        usual = self._usual.get(stage)
+        slow = median(self._recent) if self._recent else 1.0  # without this one: nothing is its own measure
+        if usual is not None:
+            self._recent.append(ms / usual)
+            self._follow()
+        sample = self._stages.setdefault(stage, deque(maxlen=SAMPLE))
+        sample.append(ms / slow)
+        self._usual[stage] = median(sample)
+
+    def predict(self, counts: Counts, kind: str) -> Prediction:
+        """Of these stages in a row."""
+        usual_ms = self.load * sum(times * self._usual_ms(stage) for stage, times in counts.items())
+        middle, high = self._errors(kind)
+        return Prediction(kind, usual_ms, usual_ms * middle, usual_ms * high)
+
+    def settle(self, prediction: Prediction, ms: float) -> None:
+        """Book what a predicted duration turned out to be; nothing is learnt from one that was predicted blindly."""
+        if not (isfinite(ms) and ms >= 0):
+            raise ValueError(f"{prediction.kind} cannot have taken {ms} ms")
+        if prediction.usual_ms <= 0:
+            return
+        ratio = max(ms, SHORTEST_MS) / prediction.usual_ms
+        self._ratios.setdefault(prediction.kind, deque(maxlen=RATIOS)).append(ratio)
+        self._family(prediction.kind).append(ratio)
+        self._quantiles.clear()
+
+    # -- kept on disk -------------------------------------------------------------------------------------------------
+
+    def save(self, path: Path, identity: Identity) -> None:
+        """Write `path` in one go. Raises OSError."""
+        document = {
+            "format": FORMAT,
+            "identity": asdict(identity),
+            "stages_ms": {stage: _rounded(sample) for stage, sample in self._stages.items()},
+            "ratios": {kind: _rounded(ratios) for kind, ratios in self._ratios.items()},
+            "families": {family: _rounded(ratios) for family, ratios in self._families.items()},
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(document) + "\n")
+        part.replace(path)
+
+    @classmethod
+    def load_profile(cls, path: Path, identity: Identity) -> LatencyModel:
+        """Raises ProfileError when there is none, it is damaged, or it is not one of `identity`."""
+        try:
+            document = json.loads(path.read_text())
+            known = dict(document["identity"])
+            model = cls()
+            if document["format"] != FORMAT:
+                raise ValueError(f"format {document['format']}, expected {FORMAT}")
+            model._stages = {name: _sample(values, SAMPLE) for name, values in document["stages_ms"].items()}
+            model._ratios = {name: _sample(values, RATIOS) for name, values in document["ratios"].items()}
+            model._families = {name: _sample(values, RATIOS) for name, values in document["families"].items()}
+            model._usual = {name: median(sample) for name, sample in model._stages.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ProfileError(f"{path}: {error}") from error
+        other = [name for name, value in asdict(identity).items() if known.get(name) != value]
+        if other:
+            raise ProfileError(f"{path} is a profile of another {', '.join(other)}")
+        return model
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """A slower machine is believed when two of the last three durations say so, a faster one only gradually."""
+        now = median([*self._recent][-FAST_WINDOW:])
+        faster = now < self.load
+        self.load = self.load + FORGETTING * (now - self.load) if faster else now
+
+    def _usual_ms(self, stage: str) -> float:
+        known = self._usual.get(stage)
+        if known is not None:
+            return known
+        return max((ms for name, ms in self._usual.items() if _beginning(name) == _beginning(stage)), default=0.0)
+
+    def _family(self, kind: str) -> deque[float]:
+        return self._families.setdefault(_beginning(kind), deque([FIRST_RATIO], maxlen=RATIOS))
+
+    def _errors(self, kind: str) -> tuple[float, float]:
+        found = self._quantiles.get(kind)
+        if found is None:
+            own = self._ratios.get(kind, ())
+            ratios = sorted(own if len(own) >= ENOUGH else self._family(kind))
+            found = self._quantiles[kind] = quantile(ratios, 0.5), quantile(ratios, 0.99)
+        return found
+
+
+def _beginning(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    """Between the two nearest of sorted values."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    return [float(f"{value:.5g}") for value in values]
+
+
+def _sample(values: Any, most: int) -> deque[float]:
+    numbers = [float(value) for value in values]
+    if not numbers or not all(isfinite(value) and value > 0 for value in numbers):
+        raise ValueError("a sample has no durations, or such as cannot be")
+    return deque(numbers, maxlen=most)

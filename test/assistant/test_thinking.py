@@ -1,0 +1,85 @@
+"""What a deadline buys, with an engine whose passes take as long as a test says."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from mm_edge.assistant.clock import ManualClock
+from mm_edge.assistant.thinking import Bounds, Made, Task, Thinker
+from mm_edge.assistant.topics import request_class
+from mm_edge.compute.planner import Plan, Planner, PlanTable, Worth
+
+TABLE = PlanTable("", {"now": {Plan("flow", 1): Worth(0.90, 1.0, 500), Plan("quality", 8): Worth(0.97, 3.0, 500)}})
+ASKED = "what does the light show"
+
+
+@pytest.fixture
+def thinker(parrot, clock: ManualClock) -> Thinker:
+    """On a machine on which a pass takes 10 ms, as it knows already."""
+    parrot.answers[ASKED] = "<light> The light is red."
+    parrot.cost_s = 0.01
+    planner = Planner(TABLE)
+    for stage in ("pass:flow", "pass:quality"):
+        for _ in range(5):
+            planner.latency.observe(stage, 10.0)
+    return Thinker(parrot, clock, planner)
+
+
+def thought(thinker: Thinker, parrot, clock: ManualClock, left_ms: float | None, **bounds: object) -> Made:
+    context = parrot.prefill(parrot.look(None, parrot.encode(None)), ASKED, 1)
+    due_s = inf if left_ms is None else clock.monotonic_s() + left_ms / 1e3
+    return thinker.think(Task(context, ASKED), Bounds(due_s, **bounds))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("left_ms", "decoder"), [(15.0, "flow"), (100.0, "quality"), (None, "quality")])
+def test_the_deadline_chooses(thinker, parrot, clock, left_ms, decoder) -> None:
+    made = thought(thinker, parrot, clock, left_ms)
+    assert made.plan.decoder == decoder
+    assert made.draft.text == "The light is red."
+
+
+@pytest.mark.parametrize("left_ms", [-100.0, 0.0, 1.0])
+def test_there_is_an_answer_when_it_is_too_late(thinker, parrot, clock, left_ms: float) -> None:
+    made = thought(thinker, parrot, clock, left_ms)
+    assert made.plan == Plan("flow", 1)
+    assert made.draft.is_sentence
+    assert made.draft.passes == 1
+
+
+def test_passes_stop_in_time_when_the_machine_becomes_slower_on_the_way(thinker, parrot, clock) -> None:
+    parrot.sure = 0.5
+    parrot.cost_s = 0.03
+    made = thought(thinker, parrot, clock, 80.0)
+    assert made.plan.decoder == "quality"
+    assert made.ms <= 80.0
+    assert made.reason.endswith("no time for another pass")
+
+
+def test_a_machine_that_became_slower_gets_cheaper_plans_afterwards(thinker, parrot, clock) -> None:
+    parrot.sure = 0.5
+    plans = []
+    for cost_s in (0.01, 0.04, 0.04, 0.04):
+        parrot.cost_s = cost_s
+        plans.append(thought(thinker, parrot, clock, 60.0).plan.decoder)
+    assert (plans[0], plans[-1]) == ("quality", "flow")
+
+
+def test_a_decoder_that_is_set_is_used(thinker, parrot, clock) -> None:
+    made = thought(thinker, parrot, clock, 1.0, decoder="voting", max_passes=3)
+    assert made.plan == Plan("voting", 3)
+    assert made.reason.startswith("set by the parameter decoder; ")
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "kind"),
+    [
+        ("", (), "watch"),
+        ("what is the limit", ("<limit>", "<eos>"), "now"),
+        ("who called", ("<last_caller>", "call"), "past"),
+        ("hm", (), "now"),
+    ],
+)
+def test_requests_have_classes(text: str, asked: tuple[str, ...], kind: str) -> None:
+    assert request_class(text, asked) == kind

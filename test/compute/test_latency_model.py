@@ -1,0 +1,172 @@
+"""What is expected of durations that have been seen."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm_edge.compute.latency_model import Identity, LatencyModel, ProfileError, quantile
+
+HERE = Identity("a processor", 2, 1, "torch/fp32", "abc")
+TURN = {"encode": 1, "prefill": 1, "pass:quality": 2}
+USUAL_MS = {"encode": 3.0, "prefill": 10.0, "pass:quality": 4.0}
+
+
+def turn(model: LatencyModel, rng: random.Random, load: float) -> tuple[float, float]:
+    """One turn as a machine of that load takes it: what was the 99th percentile, and what it took."""
+    foreseen = model.predict(TURN, "turn")
+    taken_ms = 0.0
+    for stage, times in TURN.items():
+        for _ in range(times):
+            ms = USUAL_MS[stage] * load * rng.lognormvariate(0, 0.1)
+            model.observe(stage, ms)
+            taken_ms += ms
+    model.settle(foreseen, taken_ms)
+    return foreseen.p99_ms, taken_ms
+
+
+def test_a_plan_takes_the_sum_of_its_stages() -> None:
+    model = LatencyModel()
+    for _ in range(5):
+        for stage, ms in USUAL_MS.items():
+            model.observe(stage, ms)
+    assert model.predict(TURN, "turn").usual_ms == pytest.approx(21.0)
+
+
+def test_one_turn_in_a_hundred_takes_longer_than_the_99th_percentile() -> None:
+    model, rng = LatencyModel(), random.Random(1)
+    for _ in range(300):
+        turn(model, rng, 1.0)
+    turns = [turn(model, rng, 1.0) for _ in range(1000)]
+    assert 0.002 < sum(taken > p99 for p99, taken in turns) / 1000 < 0.025
+
+
+def test_a_busy_machine_is_believed_at_once_and_slows_stages_that_were_not_seen_since() -> None:
+    model, rng = LatencyModel(), random.Random(2)
+    for _ in range(100):
+        turn(model, rng, 1.0)
+    before_ms = model.predict({"pass:quality": 1}, "pass").usual_ms
+    for stage in ("encode", "prefill"):
+        model.observe(stage, 2.5 * USUAL_MS[stage])
+    assert model.predict({"pass:quality": 1}, "pass").usual_ms == pytest.approx(2.5 * before_ms, rel=0.1)
+
+
+def test_one_hiccup_is_no_load() -> None:
+    model = LatencyModel()
+    for ms in (4.0, 4.0, 4.0, 40.0):
+        model.observe("encode", ms)
+    assert model.load == 1.0
+
+
+def test_a_quiet_machine_is_believed_gradually() -> None:
+    model, rng = LatencyModel(), random.Random(3)
+    for load in [1.0] * 100 + [3.0] * 30:
+        turn(model, rng, load)
+    turn(model, rng, 1.0)
+    assert 1.5 < model.load < 3.3
+    for _ in range(50):
+        turn(model, rng, 1.0)
+    assert model.load == pytest.approx(1.0, abs=0.15)
+
+
+def test_load_does_not_drift_into_the_sample() -> None:
+    model, rng = LatencyModel(), random.Random(4)
+    for _ in range(3000):
+        turn(model, rng, 1.0)
+    assert model.load == pytest.approx(1.0, abs=0.3)
+    assert model.predict(TURN, "turn").p50_ms == pytest.approx(21.0, rel=0.15)
+
+
+def test_an_unseen_pass_takes_as_long_as_the_longest_of_other_decoders() -> None:
+    model = LatencyModel()
+    assert model.predict({"pass:flow": 1}, "pass").p99_ms == 0.0
+    model.observe("pass:quality", 4.0)
+    model.observe("pass:autoregressive", 2.0)
+    model.observe("encode", 9.0)
+    assert model.predict({"pass:flow": 3}, "pass").usual_ms == pytest.approx(12.0)
+
+
+@pytest.mark.parametrize("ms", [-1.0, float("nan"), float("inf")])
+def test_what_is_no_duration_is_refused(ms: float) -> None:
+    model = LatencyModel()
+    with pytest.raises(ValueError, match="cannot have taken"):
+        model.observe("encode", ms)
+    with pytest.raises(ValueError, match="cannot have taken"):
+        model.settle(model.predict({"encode": 1}, "turn"), ms)
+
+
+def test_a_clock_that_stands_still_makes_everything_possible() -> None:
+    model = LatencyModel()
+    for _ in range(10):
+        model.observe("pass:quality", 0.0)
+        model.settle(model.predict({"pass:quality": 1}, "pass"), 0.0)
+    assert model.predict({"pass:quality": 24}, "pass").p99_ms < 1.0
+
+
+def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
+    model, rng, path = LatencyModel(), random.Random(5), tmp_path / "profiles" / "p.json"
+    for _ in range(80):
+        turn(model, rng, 1.0)
+    model.save(path, HERE)
+    read = LatencyModel.load_profile(path, HERE)
+    expected = model.predict(TURN, "turn").p99_ms / model.load
+    assert read.predict(TURN, "turn").p99_ms == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "change", [{"machine": "another"}, {"cores": 4}, {"threads": 2}, {"engine": "int8"}, {"weights_sha256": "x"}]
+)
+def test_a_profile_of_something_else_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    model = LatencyModel()
+    model.observe("encode", 1.0)
+    model.save(tmp_path / "p.json", HERE)
+    with pytest.raises(ProfileError, match=f"of another {next(iter(change))}"):
+        LatencyModel.load_profile(tmp_path / "p.json", replace(HERE, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "[]", "{}", '{"stages_ms": 3}', json.dumps({"identity": {}, "format": 1, "stages_ms": {"a": [-1]}})]
+)
+def test_a_damaged_profile_is_refused(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "p.json").write_text(damage)
+    with pytest.raises(ProfileError):
+        LatencyModel.load_profile(tmp_path / "p.json", HERE)
+
+
+def test_no_profile_is_refused_too(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError):
+        LatencyModel.load_profile(tmp_path / "none.json", HERE)
+
+
+def test_a_prediction_is_quick() -> None:
+    model, rng = LatencyModel(), random.Random(6)
+    for _ in range(400):
+        turn(model, rng, 1.0)
+    began_s = time.process_time()
+    for _ in range(100):
+        model.predict(TURN, "turn")
+    assert (time.process_time() - began_s) / 100 < 0.5e-3
+
+
+@given(st.lists(st.floats(0.1, 10.0), min_size=1, max_size=50), st.floats(0, 1))
+def test_a_quantile_lies_between_the_least_and_the_most(values: list[float], share: float) -> None:
+    ordered = sorted(values)
+    assert ordered[0] - 1e-9 <= quantile(ordered, share) <= ordered[-1] + 1e-9
+
+
+@given(st.lists(st.floats(0.0, 1e4), min_size=1, max_size=80))
+def test_predictions_are_ordered_and_never_negative(durations: list[float]) -> None:
+    model = LatencyModel()
+    for ms in durations:
+        foreseen = model.predict({"encode": 1}, "turn")
+        model.observe("encode", ms)
+        model.settle(foreseen, ms)
+    foreseen = model.predict({"encode": 1}, "turn")
+    assert 0 <= foreseen.p50_ms <= foreseen.p99_ms

@@ -1,0 +1,28 @@
+"""What plans are worth, as it is shipped and as it is measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from mm_edge.compute.planner import PlanTable
+from mm_edge.engine import open_engine, plans_path, weights_path
+from mm_edge.generation import DECODERS
+from mm_edge.training.plans import PLANS, measured
+
+
+@pytest.mark.parametrize("rung", ["small", "large"])
+def test_the_shipped_tables_belong_to_the_weights_and_have_every_plan_of_every_class(rung: str) -> None:
+    table = PlanTable.load(plans_path(rung), weights_path(rung))
+    assert {*table.rows} == {"now", "past", "watch"}
+    assert all({*plans} == {*PLANS} for plans in table.rows.values())
+
+
+def test_every_plan_says_something_whole_from_the_first_pass_on() -> None:
+    assert {plan.decoder for plan in PLANS} == {*DECODERS} - {"autoregressive", "speculative"}
+
+
+def test_plans_are_measured_on_the_same_requests() -> None:
+    table = measured(open_engine(weights_path("small")), "abc", drives=1, logs=0)
+    (worths,) = table.rows.values()
+    assert {worth.n for worth in worths.values()} == {12}
+    assert all(worth.accuracy > 0.7 and 1 <= worth.passes <= plan.max_passes for plan, worth in worths.items())

@@ -72,7 +72,10 @@ class PlanTable:
 
     @classmethod
     def load(cls, path: Path, weights: Path) -> PlanTable:
-        """Raises PlanError when the file cannot be read or was made for other weights."""
+        """An empty one where there is no file: nothing was measured. Raises PlanError when the file cannot be read or
+        was made for other weights."""
+        if not path.exists():
+            return cls()
         rows: dict[str, dict[Plan, Worth]] = {}
         try:
             document = json.loads(path.read_text())

@@ -57,7 +57,7 @@ class AssistantNode(ManagedNode):
         weights = weights_path(config.rung)
         self._constants = TrustConstants.load(trust_path(config.rung), weights)
         table = PlanTable.load(plans_path(config.rung), weights)
-        self._identity = this_machine(self._engine.name, config.threads, table.weights_sha256)
+        self._identity = this_machine(self._engine.name, config.threads, self._constants.weights_sha256)
         latency = known_times(self._engine, table, self.clock, self._identity, default_cache())
         self._planner = Planner(table, latency)
         self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice)

@@ -106,11 +106,12 @@ def test_a_table_is_read_as_it_was_written_and_bound_to_its_weights(tmp_path: Pa
         PlanTable.load(tmp_path / "plans.json", other)
 
 
-@pytest.mark.parametrize(
-    "content", [None, "", "{}", "[]", '{"format": 9, "plans": []}', '{"format": 1, "plans": [{}]}']
-)
-def test_a_damaged_table_is_refused(tmp_path: Path, content: str | None) -> None:
-    if content is not None:
-        (tmp_path / "plans.json").write_text(content)
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 9, "plans": []}', '{"format": 1, "plans": [{}]}'])
+def test_a_damaged_table_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "plans.json").write_text(content)
     with pytest.raises(PlanError):
         PlanTable.load(tmp_path / "plans.json", tmp_path / "w")
+
+
+def test_weights_without_a_table_have_an_empty_one(tmp_path: Path) -> None:
+    assert PlanTable.load(tmp_path / "none.json", tmp_path / "w") == PlanTable()

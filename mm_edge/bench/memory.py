@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -76,24 +75,6 @@ FULL = Size(2048, 8, tuple(WAYS), (10, 20, 50, 100), 1, 8, 100, 8192, {4096: 6, 
 SHORT = Size(2048, 2, QUICK, (10, 50), 0, 2, 30, 8192, {4096: 1}, 1, 1200, 1, 20, 2)
 
 
-@dataclass(frozen=True)
-class Curves(Plot):
-    """Points of one name are joined, over a logarithmic x."""
-
-    def save(self, path: Path) -> None:
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(8, 4.5), layout="constrained")
-        axes = figure.add_subplot(xlabel=self.x, ylabel=self.y, xscale="log")
-        for name in dict.fromkeys(name for name, *_ in self.points):
-            axes.plot(*zip(*((x, y) for each, x, y in self.points if each == name), strict=True), "o-", label=name)
-        axes.set_xticks(sorted({x for _, x, _ in self.points}), minor=False)
-        axes.xaxis.set_major_formatter("{x:.0f}")
-        axes.grid(alpha=0.3)
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-        figure.savefig(path, dpi=120)
-
-
 def measure(seed: int, quick: bool) -> Result:
     torch.set_num_threads(1)
     network, tokenizer = load(weights_path("small"))
@@ -123,7 +104,7 @@ def compare(network: Network, tokenizer: Tokenizer, engine: Engine, seed: int, s
         {name: value for headline, *_ in parts for name, value in headline.items()},
         [row for _, rows, _ in parts for row in rows],
         [about, *(note for *_, notes in parts for note in notes)],
-        Curves("words per slot", "retention", points),
+        Plot("words per slot", "retention", points, log_x=True),
     )
 
 

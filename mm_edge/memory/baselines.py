@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mm_edge.memory.cache import Slots
-from mm_edge.model.block import rotated
+from mm_edge.model.distance import rotated
 
 SINKS = 4
 """First slots that are always kept (StreamingLLM: Xiao et al. 2024; Expected Attention)."""

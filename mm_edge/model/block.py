@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mm_edge.model.adapter import Adapter
 from mm_edge.model.attention import attend
-from mm_edge.model.distance import NEWER, seen
+from mm_edge.model.distance import NEWER, rotated, seen
 
 KV = tuple[Tensor, Tensor]
 """Keys (rotated to their place) and values of one layer, each [B, heads, n, d_head]."""
@@ -100,11 +100,3 @@ def _nothing(matrix: str, out: Tensor, x: Tensor) -> Tensor:
 def normalised(x: Tensor) -> Tensor:
     """To a root mean square of 1 along the last axis."""
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6)
-
-
-def rotated(x: Tensor, turn: KV) -> Tensor:
-    """The first numbers of the last axis, turned pair by pair; turn: cosine and sine [T, pairs]."""
-    cos, sin = (part.to(x.dtype) for part in turn)
-    pairs = cos.shape[-1]
-    a, b, rest = x.split([pairs, pairs, x.shape[-1] - 2 * pairs], -1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest], -1)

@@ -23,27 +23,33 @@ def pairs(width: int) -> int:
 
 def angles(places: Tensor, count: int) -> Tensor:
     """Of places [...]: [..., count]."""
-    return places[..., None] * ROPE_BASE ** -(torch.arange(count) / max(1, count))
+    return places[..., None] * ROPE_BASE ** -(torch.arange(count, device=places.device) / max(1, count))
+
+
+def rotated(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """The first numbers of the last axis, turned pair by pair; turn: cosine and sine [..., T, pairs]."""
+    cos, sin = (part.to(x.dtype) for part in turn)
+    pairs = cos.shape[-1]
+    a, b, rest = x.split([pairs, pairs, x.shape[-1] - 2 * pairs], -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest], -1)
+
+
+def moved(k: Tensor, words: Tensor) -> Tensor:
+    """Keys [..., n, width] as if they stood so many words further on; words: [1] or [..., n]."""
+    turn = angles(words, pairs(k.shape[-1]))
+    return torch.cat([rotated(k[..., :-1], (turn.cos(), turn.sin())), k[..., -1:] + (words / NEWER)[..., None]], -1)
 
 
 def seen(k: Tensor, now: Tensor | float) -> Tensor:
     """Keys [..., n, width] as they are attended to from the place `now`."""
-    place = k[..., -1] * NEWER
-    return _moved(k, place, now - _seems((now - place).clamp(min=0)))
+    distance = (now - k[..., -1] * NEWER).clamp(min=0)
+    return moved(k, distance - _seems(distance))
 
 
 def unseen(k: Tensor, now: Tensor | float) -> Tensor:
     """The inverse of `seen`."""
-    place = k[..., -1] * NEWER
-    return _moved(k, place, now - _is((now - place).clamp(min=0)))
-
-
-def _moved(k: Tensor, place: Tensor, there: Tensor) -> Tensor:
-    count = pairs(k.shape[-1])
-    turn = angles(there - place, count)
-    cos, sin = turn.cos(), turn.sin()
-    a, b, rest, _ = k.split([count, count, k.shape[-1] - 2 * count - 1, 1], -1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest, (there / NEWER)[..., None]], -1)
+    distance = (now - k[..., -1] * NEWER).clamp(min=0)
+    return moved(k, distance - _is(distance))
 
 
 def _seems(distance: Tensor) -> Tensor:

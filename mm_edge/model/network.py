@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from mm_edge.model.adapter import Adapter
 from mm_edge.model.attention import HIDDEN, later
-from mm_edge.model.block import KV, Block, Past, Run, normalised, rotated
-from mm_edge.model.distance import NEWER, angles, pairs
+from mm_edge.model.block import KV, Block, Past, Run, normalised
+from mm_edge.model.distance import angles, moved, pairs
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
 from mm_edge.model.flow import TIMES, at, clock, coloured, ramps
 from mm_edge.model.motion import Motion
@@ -206,8 +206,7 @@ class Network(nn.Module):
 
     def placed(self, scene: Sequence[KV], start: Tensor) -> list[KV]:
         """Keys and values of a scene that was read at the place 0, as if it had been read at `start` [1]."""
-        turn, age = self._turn(start), start / NEWER
-        return [(torch.cat([rotated(k[..., :-1], turn), k[..., -1:] + age], -1), v) for k, v in scene]
+        return [(moved(k, start), v) for k, v in scene]
 
     def understand(self, ids: Tensor, start: Tensor, past: Sequence[Past], bias: Tensor) -> Tensor:
         """What a request asks -> logits [B, ASKED, V].

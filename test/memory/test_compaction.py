@@ -13,7 +13,7 @@ from mm_edge.memory import baselines
 from mm_edge.memory.cache import Cache, Slots, joined
 from mm_edge.memory.compaction import METHODS, Method, compact, error
 from mm_edge.memory.matching import Matching
-from mm_edge.model.block import rotated
+from mm_edge.model.distance import rotated
 
 LAYERS, HEADS, WORDS, D, ASKED = 3, 2, 24, 8, 40
 EVICTION = Matching(bias=False, values=False)

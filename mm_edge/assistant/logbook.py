@@ -24,13 +24,15 @@ from mm_edge.model.observation import Observation
 
 
 class Logbook:
-    """`begin` runs what need not be done at once: compactions, and the writing of files."""
+    """`weights`: the hash of the engine's, since no other can use what it remembers; `begin` runs what need not be done
+    at once: compactions, and the writing of files."""
 
-    def __init__(self, engine: Engine, faults: Faults, begin: Begin = at_once) -> None:
+    def __init__(self, engine: Engine, faults: Faults, weights: str = "", begin: Begin = at_once) -> None:
         self.log = DriveLog()
         self.memory = DriveMemory(engine, begin)
         self._engine = engine
         self._faults = faults
+        self._weights = weights
         self._begin = begin
         self._witness = Witness()
         self._writing: Future[Any] | None = None
@@ -76,6 +78,8 @@ class Logbook:
         try:
             kept = store.read(path)
             if kept is not None and 0 <= now_ns - kept.state["stamp_ns"] <= most_s * 1e9:
+                if kept.state["weights"] != self._weights:
+                    raise ValueError(f"{path} was written with other weights")
                 self.memory.restore(kept)
                 self.log.restore(kept.state["log"])
                 self._kept_words = self.memory.written
@@ -84,17 +88,25 @@ class Logbook:
             self._faults.add("memory_not_restored", str(error), now_s)
 
     def keep(self, path: Path, now_ns: int, now_s: float, wait: bool = False) -> None:
-        """Write a file if anything is new and the last one is written."""
-        if self._writing is not None and not self._writing.done():
+        """Write a file if anything is new and the last one is written; wait: until both are."""
+        if self._writing is not None and not (wait or self._writing.done()):
             return
+        self._settle(now_s)
         if self._new:
             kept = self.memory.state()
-            whole = store.Kept({**kept.state, "stamp_ns": now_ns, "log": self.log.state()}, kept.cache)
+            own = {"stamp_ns": now_ns, "weights": self._weights, "log": self.log.state()}
+            whole = store.Kept({**kept.state, **own}, kept.cache)
             self._kept_words = self.memory.written
             self._writing = (at_once if wait else self._begin)(lambda: store.write(path, whole))
-        if self._writing is not None and self._writing.done() and (problem := self._writing.exception()):
+            if self._writing.done():
+                self._settle(now_s)
+
+    def _settle(self, now_s: float) -> None:
+        """What became of the last writing, which is waited for."""
+        writing, self._writing = self._writing, None
+        if writing is not None and (problem := writing.exception()):
             self._faults.add("memory_not_kept", str(problem), now_s)
-            self._writing, self._kept_words = None, -1
+            self._kept_words = -1
 
     @property
     def _new(self) -> bool:

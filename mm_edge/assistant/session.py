@@ -119,7 +119,7 @@ class Session:
         self.inbox = inbox
         self.clock = clock
         self.history = History(engine.history_slots, HISTORY_SPACING_S)
-        self.logbook = Logbook(engine, inbox.faults, begin)
+        self.logbook = Logbook(engine, inbox.faults, constants.weights_sha256, begin)
         self._constants = constants
         self._gate = AlertGate(config.alert_repeat_s)
         self.configure(config)

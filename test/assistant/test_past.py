@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -300,6 +301,14 @@ def test_a_damaged_memory_is_named_and_set_aside(kept, drive: Drive, parrot, mak
     assert names_asked(again, parrot, make, 113.0) == ["@0"]
     assert [fault.name for fault in again.inbox.faults.all()] == ["memory_not_restored"]
     assert path.with_name("memory.damaged").exists()
+
+
+def test_the_memory_of_other_weights_is_named_and_not_used(kept, drive: Drive, parrot, constants, make) -> None:
+    drive(kept, 100.0, "Anna")
+    other = OfflineAssistant(kept, parrot, replace(constants, weights_sha256="others"))
+    parrot._clock = other.clock
+    assert names_asked(other, parrot, make, 110.0) == []
+    assert [fault.name for fault in other.inbox.faults.all()] == ["memory_not_restored"]
 
 
 def test_a_disk_that_takes_nothing_is_named(config, drive: Drive) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -21,9 +21,8 @@ from torch import Tensor
 
 from mm_edge.engine.base import Engine, Log
 from mm_edge.memory.cache import Cache, Packed, Slots, joined
-from mm_edge.memory.compaction import Method, compact, error
+from mm_edge.memory.compaction import METHODS, Method, compact, error
 from mm_edge.memory.ledger import Ledger
-from mm_edge.memory.matching import Matching
 from mm_edge.memory.references import Subject, question_ids, questions, subjects
 from mm_edge.memory.store import Kept
 from mm_edge.model.events import EVENTS
@@ -34,7 +33,7 @@ RECENT = 64
 """Words that stay raw, at least."""
 FULL = 0.7
 """Share of the raw slots from which on a compaction is prepared: the others are for what comes meanwhile."""
-LIVE = Method(Matching(relative=True, nearness=0.01), budget="layer")
+LIVE = replace(METHODS["matching"], budget="layer")
 """A layer's share is fixed, since graphs have fixed shapes; its heads share it by what is worth most."""
 Question = tuple[str, str]
 Begin = Callable[[Callable[[], Any]], Future[Any]]
@@ -199,17 +198,14 @@ class DriveMemory:
         self._queries = {}
         keep = self._engine.memory_slots * len(snapshot.layers)
         method = self._method
-
         self._pending = _Pending(words, self._begin_job(lambda: compacted(snapshot, now, queries, keep, method)))
 
     def _snapshot(self, log: Log, words: int) -> Cache:
-        """The memory and the first raw words, apart from what goes on changing."""
+        """The memory and the first raw words, copied: the log goes on changing."""
         tags = torch.tensor(self._tags[:words], dtype=torch.int16, device=log.k.device)
         none = torch.zeros(words, device=log.k.device)
         layers = (
-            Packed.of(
-                [Slots(k[:words].clone(), v[:words].clone(), none, tags) for k, v in zip(keys, values, strict=True)]
-            )
+            Packed.of([Slots(k[:words], v[:words], none, tags) for k, v in zip(keys, values, strict=True)])
             for keys, values in zip(log.k, log.v, strict=True)
         )
         end = Cache(tuple(layers), words)

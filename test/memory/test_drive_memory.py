@@ -133,7 +133,6 @@ class Roomy:
     """An engine whose memory has more slots."""
 
     def __init__(self, engine: GraphEngine) -> None:
-        self._engine = engine
         self.memory_slots = 64 * 4
         self._engine = GraphEngine(CONFIG, TOKENIZER, engine.runner)
         self._engine.memory_slots = self.memory_slots

@@ -18,6 +18,11 @@ class AssistantConfig(BaseModel):
     rung: Literal["small", "large"] = Field(
         "small", description="Which size of the model answers.", json_schema_extra=READ_ONLY
     )
+    relay: bool = Field(
+        False,
+        description="Whether the large rung lets the small one word what is easy.",
+        json_schema_extra=READ_ONLY,
+    )
     engine: Literal["auto", "tensorrt", "onnxruntime", "torch"] = Field(
         "auto",
         description="What runs the model; the next one is used when it cannot. auto: the first that was exported.",

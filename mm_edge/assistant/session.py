@@ -262,7 +262,8 @@ class Session:
             cache = counted(self.engine, found, self.logbook.memory.ledger)
         stopwatch.mark("prefill")
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
-        task = Task(cache, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32))
+        facts = glance.percept.facts
+        task = Task(cache, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32), facts)
         due_s -= self.config.reserve_ms / 1e3
         made = self._thinker.think(task, Bounds(due_s, self.config.decoder, self.config.max_passes))
         stopwatch.mark("draft")

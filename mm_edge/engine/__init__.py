@@ -31,6 +31,11 @@ def plans_path(rung: str) -> Path:
     return WEIGHTS / f"{rung}.plans.json"
 
 
+def relay_path() -> Path:
+    """Of the cues by which the large rung hands sentences over to the small one."""
+    return WEIGHTS / "large.relay.json"
+
+
 def load(
     rung: str = "small", threads: int = 1, backend: str = "auto", precision: str = "fp32", cache: Path | None = None
 ) -> GraphEngine:
@@ -95,6 +100,7 @@ __all__ = [
     "load",
     "open_engine",
     "plans_path",
+    "relay_path",
     "trust_path",
     "weights_path",
 ]

@@ -12,6 +12,7 @@ from mm_edge.assistant.background import background
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.intake import TOPICS, Intake
+from mm_edge.assistant.opening import engine_of
 from mm_edge.assistant.profiling import keep, known_times
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.session import Session
@@ -21,9 +22,9 @@ from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.latency_model import this_machine
 from mm_edge.compute.planner import Planner, PlanTable
 from mm_edge.compute.processing_time import Level
-from mm_edge.engine import load, plans_path, trust_path, weights_path
+from mm_edge.engine import plans_path, trust_path, weights_path
+from mm_edge.engine.base import Engine
 from mm_edge.engine.export import default_cache
-from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.feedback.utterance import Utterance
 from mm_edge.memory.report import MemoryReport
 from mm_edge.nodes.convert import message_class
@@ -46,13 +47,13 @@ class AssistantNode(ManagedNode):
         self._worker: Worker | None = None
         self._intake: Intake | None = None
         self._inbox: Inbox | None = None
-        self._engine: GraphEngine | None = None
+        self._engine: Engine | None = None
         super().__init__("assistant", STAGES, **options)
         self._settings = self.parameters(AssistantConfig, applied=self._apply)
 
     def configure(self) -> None:
         config = self._settings.config
-        self._engine = load(config.rung, config.threads, config.engine, config.precision)
+        self._engine = engine_of(config)
         self.get_logger().info(f"engine: {'; '.join((self._engine.name, *self._engine.refused))}")
         weights = weights_path(config.rung)
         self._constants = TrustConstants.load(trust_path(config.rung), weights)

@@ -83,3 +83,45 @@ def test_a_decoder_that_is_set_is_used(thinker, parrot, clock) -> None:
 )
 def test_requests_have_classes(text: str, asked: tuple[str, ...], kind: str) -> None:
     assert request_class(text, asked) == kind
+
+
+ROUNDS = PlanTable("", {"now": {Plan("fast", 1, 2): Worth(0.97, 1.05, 500)}})
+
+
+@pytest.fixture
+def reviser(parrot, clock: ManualClock) -> Thinker:
+    """As `thinker`, with rounds; what it wrote at first is no sentence."""
+    parrot.answers[ASKED] = "<light> The light light."
+    parrot.cost_s = 0.01
+    planner = Planner(ROUNDS)
+    for _ in range(5):
+        planner.latency.observe("pass:fast", 10.0)
+    return Thinker(parrot, clock, planner)
+
+
+def test_a_draft_in_doubt_is_worded_from_its_claims_alone(reviser, parrot, clock) -> None:
+    parrot.claims = "<told> tunnel"
+    made = thought(reviser, parrot, clock, None)
+    assert made.draft.is_sentence
+    assert "tunnel" in made.draft.text
+    assert made.draft.passes == 2
+    assert made.reason.endswith("revised 1 times, borne out")
+
+
+def test_rounds_end_when_none_is_left_and_the_best_counts(reviser, parrot, clock) -> None:
+    made = thought(reviser, parrot, clock, None)
+    assert made.draft.passes == 3
+    assert made.reason.endswith("revised 2 times, still in doubt: no sentence of the language")
+
+
+def test_no_round_is_made_for_which_there_is_no_time(reviser, parrot, clock) -> None:
+    made = thought(reviser, parrot, clock, 15.0)
+    assert made.draft.passes == 1
+    assert made.reason.endswith("no time for another pass")
+
+
+def test_what_is_borne_out_is_not_revised(reviser, parrot, clock) -> None:
+    parrot.answers[ASKED] = "<light> The light is red."
+    made = thought(reviser, parrot, clock, None)
+    assert made.draft.passes == 1
+    assert made.reason.endswith("settled")

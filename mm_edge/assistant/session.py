@@ -177,6 +177,11 @@ class Session:
         queue_ms = (began_s - pending.start_s) * 1e3
         return self._turn(glance, thought, utterance, stopwatch, queue_ms, request.deadline_ms, request.id)
 
+    @property
+    def least_s(self) -> float:
+        """How long a turn most likely takes at least."""
+        return self._thinker.least_ms(self._bounds(0.0)) / 1e3
+
     def note(self, event: Event) -> None:
         """Write down what happened."""
         self._begin_anew_if_time_did()
@@ -254,17 +259,17 @@ class Session:
         self.logbook.see(glance.observation, glance.percept.facts, alert, self.config.utc_offset_h)
 
     def _think(self, text: str, due_s: float, stopwatch: Stopwatch, arrival_s: float = -inf) -> tuple[Glance, Thought]:
-        glance = self._see(stopwatch, arrival_s)
-        marked = self.logbook.log.marked(text)
-        style = self._style()
-        with self._thinker.measured("prefill"):
-            found = self.engine.prefill(glance.scene, marked, style, self.logbook.memory.read())
-            cache = counted(self.engine, found, self.logbook.memory.ledger)
+        with self._thinker.understanding():
+            glance = self._see(stopwatch, arrival_s)
+            marked = self.logbook.log.marked(text)
+            style = self._style()
+            with self._thinker.measured("prefill"):
+                found = self.engine.prefill(glance.scene, marked, style, self.logbook.memory.read())
+                cache = counted(self.engine, found, self.logbook.memory.ledger)
         stopwatch.mark("prefill")
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
         task = Task(cache, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32))
-        due_s -= self.config.reserve_ms / 1e3
-        made = self._thinker.think(task, Bounds(due_s, self.config.decoder, self.config.max_passes))
+        made = self._thinker.think(task, self._bounds(due_s - self.config.reserve_ms / 1e3))
         stopwatch.mark("draft")
         draft, told = made.draft, [each for each in made.told if each.is_sentence]
         pooled = None if glance.observation.image is None else glance.percept.pooled
@@ -273,6 +278,9 @@ class Session:
         if not draft.is_sentence:
             judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
         return glance, Thought(draft, judgement, made.plan, made.reason, tuple(told))
+
+    def _bounds(self, due_s: float) -> Bounds:
+        return Bounds(due_s, self.config.decoder, self.config.max_passes, self.inbox.latest_end_s)
 
     def _style(self) -> int:
         return self.config.style or self._random.randint(1, STYLES)

@@ -7,7 +7,7 @@ sensors, trust or wording.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -23,7 +23,9 @@ from mm_edge.memory.digest import Line
 
 PLANNED = "planned"
 """The value of the parameter decoder with which the deadline chooses one."""
-CUT_SHORT = "no time for another pass"
+CUT_SHORT, GAVE_WAY = "no time for another pass", "another pass would make others late"
+UNDERSTOOD = {"encode": 1.0, "prefill": 1.0}
+"""What comes before the first pass."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,13 @@ class Task:
 @dataclass(frozen=True)
 class Bounds:
     """due_s: when the sentence must be there, on the monotonic clock, inf: never; decoder: PLANNED or the one to use;
-    max_passes: most passes over one sentence."""
+    max_passes: most passes over one sentence; latest_s: when it must be there for the sake of others who wait, on the
+    same clock; asked anew after every pass, since others come meanwhile."""
 
     due_s: float = inf
     decoder: str = PLANNED
     max_passes: int = 24
+    latest_s: Callable[[], float] = lambda: inf
 
 
 @dataclass(frozen=True)
@@ -75,29 +79,44 @@ class Thinker:
         yield
         self._latency.observe(stage, (self._clock.monotonic_s() - began_s) * 1e3)
 
+    @contextmanager
+    def understanding(self) -> Iterator[None]:
+        """Learns how long what comes before the first pass takes together."""
+        began_s, foreseen = self._clock.monotonic_s(), self._latency.predict(UNDERSTOOD, "understand")
+        yield
+        self._latency.settle(foreseen, (self._clock.monotonic_s() - began_s) * 1e3)
+
+    def least_ms(self, bounds: Bounds) -> float:
+        """How long a turn most likely takes that has no time at all: the cheapest plan's."""
+        named = "" if bounds.decoder == PLANNED else bounds.decoder
+        cheapest = self._planner.choose("now", 0.0, 1, named)
+        return self._latency.predict(UNDERSTOOD, "understand").p50_ms + cheapest.foreseen.p50_ms
+
     def think(self, task: Task, bounds: Bounds) -> Made:
         """A sentence as good as the time allows; some complete one, however little there is."""
         began_s = self._clock.monotonic_s()
-        left_ms = None if bounds.due_s == inf else (bounds.due_s - began_s) * 1e3
+        ends_s = min(bounds.due_s, bounds.latest_s())
+        left_ms = None if ends_s == inf else (ends_s - began_s) * 1e3
         named = "" if bounds.decoder == PLANNED else bounds.decoder
         kind = request_class(task.text, task.context.asked)
         choice = self._planner.choose(kind, left_ms, bounds.max_passes, named)
         way, most = choice.plan.decoder, choice.plan.max_passes
         drafts = DECODERS[way](self._engine, task.context, most, task.forbidden, task.seed)
-        (draft,), ended = self._best(([each] for each in drafts), f"pass:{way}", bounds.due_s, f"tell:{way}")
+        (draft,), ended = self._best(([each] for each in drafts), f"pass:{way}", bounds, f"tell:{way}")
         ms = (self._clock.monotonic_s() - began_s) * 1e3
-        if ended != CUT_SHORT or ms > choice.foreseen.p99_ms:
+        if ended not in (CUT_SHORT, GAVE_WAY) or ms > choice.foreseen.p99_ms:
             self._latency.settle(choice.foreseen, ms)
         told: list[Draft] = []
         if draft.topic in TOLD:
             telling = tell(
                 self._engine, draft.topic, task.lines, task.context.style, way, bounds.max_passes, task.forbidden
             )
-            told, _ = self._best(telling, f"tell:{way}", bounds.due_s)
-        return Made(draft, tuple(told), choice.plan, f"{choice.reason}; {ended}", choice.foreseen.p99_ms, ms)
+            told, _ = self._best(telling, f"tell:{way}", bounds)
+        why = choice.reason if ends_s == bounds.due_s else f"{choice.reason}, as others wait"
+        return Made(draft, tuple(told), choice.plan, f"{why}; {ended}", choice.foreseen.p99_ms, ms)
 
     def _best(
-        self, passes: Iterator[list[Draft]], stage: str, due_s: float, behind: str = ""
+        self, passes: Iterator[list[Draft]], stage: str, bounds: Bounds, behind: str = ""
     ) -> tuple[list[Draft], str]:
         """The last drafts before the time is up, and why they are; the first ones always count. behind: the stage that
         must follow if there is more to tell."""
@@ -109,8 +128,9 @@ class Thinker:
             ahead_ms = self._latency.predict({stage: 1.0}, stage).p99_ms
             if behind and drafts[0].topic in TOLD:
                 ahead_ms += self._latency.predict({behind: 1.0}, behind).p99_ms
-            if self._clock.monotonic_s() + ahead_ms / 1e3 > due_s:
-                return drafts, CUT_SHORT
+            end_s = self._clock.monotonic_s() + ahead_ms / 1e3
+            if end_s > min(bounds.due_s, bounds.latest_s()):
+                return drafts, CUT_SHORT if end_s > bounds.due_s else GAVE_WAY
             better = self._pass(passes, stage)
             if better is None:
                 return drafts, "most passes made"

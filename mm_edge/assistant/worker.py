@@ -27,6 +27,7 @@ from mm_edge.model.events import Event
 
 Publish = Callable[[Any], None]
 TOO_MANY = "Too many requests are waiting."
+CROWDED = "those before it took until its deadline"
 JOIN_S = 5.0
 """How long `stop` waits for a pass to end."""
 
@@ -94,6 +95,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="model_worker", daemon=True)
 
     def start(self) -> None:
+        self._inbox.expect(self._session.least_s)
         self._guard.start()
         self._thread.start()
 
@@ -137,6 +139,7 @@ class Worker:
                 self._inbox.faults.add("turn_failed", f"{type(error).__name__}: {error}", self._clock.monotonic_s())
             finally:
                 self._busy_since_s = None
+                self._inbox.expect(self._session.least_s)
 
     def _do(self, job: Pending | Look | Event | Any) -> None:
         for output in perform(self._session, job):
@@ -207,7 +210,7 @@ def not_sure_yet(pending: Pending, clock: Clock) -> list[Any]:
         deadline_met=total_ms <= request.deadline_ms,
         queue_ms=total_ms,
         plan="none",
-        reason="the deadline came before the answer",
+        reason=CROWDED if pending.crowded else "the deadline came before the answer",
     )
     return [utterance, report]
 

@@ -83,3 +83,27 @@ def test_a_decoder_that_is_set_is_used(thinker, parrot, clock) -> None:
 )
 def test_requests_have_classes(text: str, asked: tuple[str, ...], kind: str) -> None:
     assert request_class(text, asked) == kind
+
+
+def test_passes_end_for_those_who_wait(thinker, parrot, clock) -> None:
+    parrot.sure = 0.5
+    came_s = clock.monotonic_s() + 0.025
+    latest_s = lambda: inf if clock.monotonic_s() < came_s else came_s + 0.02  # noqa: E731
+    made = thought(thinker, parrot, clock, 1000.0, latest_s=latest_s)
+    assert made.plan.decoder == "quality"
+    assert made.reason.endswith("another pass would make others late")
+    assert clock.monotonic_s() <= came_s + 0.02
+
+
+def test_a_plan_that_others_leave_time_for(thinker, parrot, clock) -> None:
+    now_s = clock.monotonic_s()
+    made = thought(thinker, parrot, clock, 1000.0, latest_s=lambda: now_s + 0.015)
+    assert made.plan.decoder == "flow"
+    assert "as others wait" in made.reason
+
+
+def test_what_a_turn_takes_at_least_is_the_cheapest_plan_and_what_comes_before(thinker, parrot, clock) -> None:
+    for _ in range(3):
+        with thinker.understanding(), thinker.measured("encode"):
+            clock.set(clock.now_ns() + 20_000_000)
+    assert thinker.least_ms(Bounds()) == pytest.approx(1.2 * 10 + 20, rel=0.3)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +15,10 @@ from mm_edge.assistant.clock import ManualClock, SystemClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.offline import OfflineAssistant
-from mm_edge.assistant.request import Request
+from mm_edge.assistant.request import Request, Stakes
 from mm_edge.assistant.session import Session
-from mm_edge.assistant.worker import TOO_MANY, Worker
+from mm_edge.assistant.worker import CROWDED, TOO_MANY, Worker
+from mm_edge.compute.latency import LatencyReport
 from mm_edge.feedback.utterance import Kind, Utterance
 from mm_edge.feedback.wording import NOT_SURE_YET
 from mm_edge.trust.constants import TrustConstants
@@ -67,6 +70,26 @@ def test_a_burst_loses_none(worker: Worker, said: Said) -> None:
         worker.submit(request(str(number)))
     finals = said.until(100)
     assert sorted(int(u.request_id) for u in finals) == list(range(100))
+
+
+def test_of_more_than_there_is_time_for_each_gets_one_word_and_the_high_ones_an_answer(worker, said, parrot) -> None:
+    decode = parrot.decode
+    parrot.decode = lambda *args: (time.sleep(0.02), decode(*args))[1]
+    parrot.answers["what is ahead"] = "<ahead> The road ahead is free."
+    worker.submit(request("first"))
+    said.until(1)
+    stakes = [Stakes.LOW, Stakes.HIGH, Stakes.NORMAL, Stakes.LOW] * 6
+    for number, each in enumerate(stakes):
+        worker.submit(replace(request(str(number), deadline_ms=400.0), stakes=each))
+    finals = {u.request_id: u for u in said.until(25)}
+    worker.stop()
+    assert len(said.finals()) == len(finals) == 25
+    answered = [int(name) for name, u in finals.items() if u.kind == Kind.ANSWER and name != "first"]
+    assert sum(stakes[number] == Stakes.HIGH for number in answered) == 6
+    assert len(answered) < 24
+    reasons = {o.reason for o in said.outputs if isinstance(o, LatencyReport) and o.plan == "none"}
+    assert CROWDED in reasons
+    assert "overload" in {fault.name for fault in worker._inbox.faults.all()}
 
 
 def test_a_worker_that_hangs_still_gives_an_honest_word_by_the_deadline(worker: Worker, said: Said, parrot) -> None:

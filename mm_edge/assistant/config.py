@@ -50,6 +50,13 @@ class AssistantConfig(BaseModel):
     max_waiting: int = Field(1000, ge=1, le=100_000, description="Most requests that may wait; more are refused.")
     follow_up: bool = Field(True, description="Whether a better answer may follow after an unsure final one.")
 
+    watchdog_s: float = Field(
+        10.0, ge=0.1, le=600.0, description="A stage of a turn that takes longer hangs: the worker is restarted."
+    )
+    max_restarts: int = Field(
+        3, ge=0, le=10, description="Most restarts of the worker within ten minutes; then it gives up, an error."
+    )
+
     watch: bool = Field(True, description="Whether to report unasked what needs attention.")
     watch_rate_hz: float = Field(5.0, ge=0.1, le=30.0, description="How often the newest input is looked at, at most.")
     watch_deadline_ms: float = Field(

@@ -50,14 +50,14 @@ class Slot(Generic[T]):
 class Pending:
     """A request on its way. Whoever claims it first, the worker or the deadline guard, says its final word.
 
-    crowded: those before it take too long for it to be answered in time.
+    crowded: those before it take too long for it to be answered in time; again: the worker hung at it once.
     """
 
     def __init__(self, request: Request, start_s: float) -> None:
         self.request = request
         self.start_s = start_s
         self.due_s = start_s + request.deadline_ms / 1e3
-        self.crowded = False
+        self.crowded = self.again = False
         self._lock = threading.Lock()
         self._claimed = False
 
@@ -125,10 +125,14 @@ class Inbox:
             if self.waiting >= self.config.max_waiting:
                 self._fault("too_many_requests", f"{self.waiting} requests wait already")
                 return None
-            pending = self._pending(request)
-            self._turns.add(pending, pending.due_s - self.config.reserve_ms / 1e3, request.stakes)
-            self._changed.notify()
-            return pending
+            return self._queue(self._pending(request))
+
+    def put_again(self, pending: Pending) -> Pending:
+        """Queue another try at a request; that of before is nobody's any more."""
+        again = Pending(pending.request, pending.start_s)
+        again.again = True
+        with self._changed:
+            return self._queue(again)
 
     def put_step(self, step: Any) -> None:
         """A message-like TaskStep, handed on as it is."""
@@ -238,6 +242,11 @@ class Inbox:
             self.epoch += 1
         self._slots[name] = Slot(stamp_ns, self.clock.monotonic_s(), value, frame_id)
         return True
+
+    def _queue(self, pending: Pending) -> Pending:
+        self._turns.add(pending, pending.due_s - self.config.reserve_ms / 1e3, pending.request.stakes)
+        self._changed.notify()
+        return pending
 
     def _pending(self, request: Request) -> Pending:
         arrival_s = self.clock.monotonic_s()

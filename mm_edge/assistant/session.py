@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
 from pathlib import Path
@@ -133,6 +134,14 @@ class Session:
         self._advised_ns: int | None = None
         self._kept_s: float | None = None
 
+    def take_over(self, before: Session) -> None:
+        """Go on with a copy of what another session remembers, whose thread hangs and may still change its own. Raises
+        ValueError when the memory is of another network."""
+        self.history = before.history.copy()
+        self.logbook.take_over(before.logbook)
+        self._gate = deepcopy(before._gate)
+        self._epoch, self._kept_s, self._unevaluated = before._epoch, before._kept_s, before._unevaluated
+
     def configure(self, config: AssistantConfig) -> None:
         """Go on with other settings, from the next turn on; those that are read-only are not looked at again."""
         self.config = self.inbox.config = config
@@ -176,6 +185,11 @@ class Session:
         stopwatch.mark("trust")
         queue_ms = (began_s - pending.start_s) * 1e3
         return self._turn(glance, thought, utterance, stopwatch, queue_ms, request.deadline_ms, request.id)
+
+    @property
+    def moved_s(self) -> float:
+        """When a stage of a turn last began, on the monotonic clock."""
+        return self._thinker.moved_s
 
     @property
     def least_s(self) -> float:

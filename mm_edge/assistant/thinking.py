@@ -71,11 +71,13 @@ class Thinker:
         self._clock = clock
         self._planner = planner
         self._latency = planner.latency
+        self.moved_s = -inf
+        """When a stage last began, on the monotonic clock."""
 
     @contextmanager
     def measured(self, stage: str) -> Iterator[None]:
         """Books how long what is inside takes."""
-        began_s = self._clock.monotonic_s()
+        began_s = self.moved_s = self._clock.monotonic_s()
         yield
         self._latency.observe(stage, (self._clock.monotonic_s() - began_s) * 1e3)
 
@@ -138,7 +140,7 @@ class Thinker:
 
     def _pass(self, passes: Iterator[list[Draft]], stage: str) -> list[Draft] | None:
         foreseen = self._latency.predict({stage: 1.0}, stage)
-        began_s = self._clock.monotonic_s()
+        began_s = self.moved_s = self._clock.monotonic_s()
         drafts = next(passes, None)
         ms = (self._clock.monotonic_s() - began_s) * 1e3
         if drafts is not None:

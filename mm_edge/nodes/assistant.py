@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from copy import deepcopy
 from typing import Any
 
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -52,8 +53,7 @@ class AssistantNode(ManagedNode):
 
     def configure(self) -> None:
         config = self._settings.config
-        self._engine = load(config.rung, config.threads, config.engine, config.precision)
-        self.get_logger().info(f"engine: {'; '.join((self._engine.name, *self._engine.refused))}")
+        self._engine = self._loaded()
         weights = weights_path(config.rung)
         self._constants = TrustConstants.load(trust_path(config.rung), weights)
         table = PlanTable.load(plans_path(config.rung), weights)
@@ -64,21 +64,8 @@ class AssistantNode(ManagedNode):
         self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in TOPICS.items()]
 
     def activate(self) -> None:
-        assert self._engine is not None
-        config = self._settings.config
-        self._inbox = Inbox(config, self.clock)
-        self._background = background()
-        session = Session(
-            config,
-            self._engine,
-            self._constants,
-            self._inbox,
-            self.clock,
-            self._numbers,
-            self._background.submit,
-            self._planner,
-        )
-        self._worker = Worker(session, self.publish)
+        self._inbox = Inbox(self._settings.config, self.clock)
+        self._worker = Worker(self._session(self._inbox), self.publish, self._successor)
         self._intake = Intake(self._inbox, self._worker.submit, self._worker.refuse)
         self._worker.start()
 
@@ -86,7 +73,7 @@ class AssistantNode(ManagedNode):
         worker, self._worker, self._intake, self._inbox = self._worker, None, None, None
         if worker is not None:
             worker.stop()
-            self._background.shutdown(cancel_futures=True)
+            self._background.shutdown(wait=not worker.failure, cancel_futures=True)
             keep(self._planner.latency, self._identity, default_cache())
 
     def cleanup(self) -> None:
@@ -101,10 +88,32 @@ class AssistantNode(ManagedNode):
             self.times.add({stage: getattr(output, f"{stage}_ms") for stage in STAGES}, self.clock.monotonic_s())
 
     def tasks(self) -> list[Any]:
-        return [self._input_status, self._engine_status]
+        return [self._input_status, self._engine_status, self._worker_status]
 
     def busy_s(self) -> float:
         return 0.0 if self._worker is None else self._worker.busy_s
+
+    def _loaded(self) -> GraphEngine:
+        config = self._settings.config
+        engine = load(config.rung, config.threads, config.engine, config.precision)
+        self.get_logger().info(f"engine: {'; '.join((engine.name, *engine.refused))}")
+        return engine
+
+    def _session(self, inbox: Inbox) -> Session:
+        assert self._engine is not None
+        self._background = background()
+        begin, planner = self._background.submit, self._planner
+        return Session(inbox.config, self._engine, self._constants, inbox, self.clock, self._numbers, begin, planner)
+
+    def _successor(self, before: Session) -> Session:
+        """After a session that hangs: on an engine and a background thread of its own, as either may be why, and with
+        times that no late return can change."""
+        self._background.shutdown(wait=False, cancel_futures=True)
+        self._planner = Planner(self._planner.table, deepcopy(self._planner.latency))
+        self._engine = self._loaded()
+        session = self._session(before.inbox)
+        session.take_over(before)
+        return session
 
     def _subscribe(self, topic: str, msgtype: str) -> Any:
         def receive(message: Any) -> None:
@@ -126,6 +135,20 @@ class AssistantNode(ManagedNode):
         if self._engine.refused:
             return Status("engine", Level.WARN, f"{self._engine.name}; {'; '.join(self._engine.refused)}", values)
         return Status("engine", Level.OK, self._engine.name, values)
+
+    def _worker_status(self) -> Status:
+        """Whether somebody answers, and how often that one had to be replaced."""
+        worker = self._worker
+        if worker is None or self._inbox is None:
+            return Status("worker", Level.OK, "not active")
+        values: dict[str, object] = {"restarts": worker.restarts, "busy_s": worker.busy_s}
+        recent = {fault.name: fault for fault in self._inbox.faults.since(self.clock.monotonic_s() - FAULT_SHOWN_S)}
+        if worker.failure:
+            return Status("worker", Level.ERROR, worker.failure, values)
+        for name in ("worker_restarted", "no_successor"):
+            if name in recent:
+                return Status("worker", Level.WARN, f"{name}: {recent[name].detail}", values)
+        return Status("worker", Level.OK, "at work", values)
 
     def _input_status(self) -> Status:
         """How fresh the inputs are, and what was wrong with them."""

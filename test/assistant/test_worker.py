@@ -26,34 +26,8 @@ from mm_edge.trust.constants import TrustConstants
 S = 1_000_000_000
 
 
-class Said:
-    """Keeps what is published; `until(count)` waits for as many final words."""
-
-    def __init__(self) -> None:
-        self.outputs: list[Any] = []
-        self._changed = threading.Condition()
-
-    def __call__(self, output: Any) -> None:
-        with self._changed:
-            self.outputs.append(output)
-            self._changed.notify_all()
-
-    def finals(self) -> list[Utterance]:
-        return [o for o in self.outputs if isinstance(o, Utterance) and o.final]
-
-    def until(self, count: int, timeout_s: float = 10.0) -> list[Utterance]:
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(self.finals()) >= count, timeout_s)
-        return self.finals()
-
-
 @pytest.fixture
-def said() -> Said:
-    return Said()
-
-
-@pytest.fixture
-def worker(parrot, constants: TrustConstants, said: Said) -> Iterator[Worker]:
+def worker(parrot, constants: TrustConstants, said) -> Iterator[Worker]:
     config, clock = AssistantConfig(max_waiting=200), SystemClock()
     made = Worker(Session(config, parrot, constants, Inbox(config, clock), clock, itertools.count(1)), said)
     made.start()
@@ -65,7 +39,7 @@ def request(name: str, deadline_ms: float = 5000.0) -> Request:
     return Request(SystemClock().now_ns(), name, "what is ahead", deadline_ms)
 
 
-def test_a_burst_loses_none(worker: Worker, said: Said) -> None:
+def test_a_burst_loses_none(worker: Worker, said) -> None:
     for number in range(100):
         worker.submit(request(str(number)))
     finals = said.until(100)
@@ -92,7 +66,7 @@ def test_of_more_than_there_is_time_for_each_gets_one_word_and_the_high_ones_an_
     assert "overload" in {fault.name for fault in worker._inbox.faults.all()}
 
 
-def test_a_worker_that_hangs_still_gives_an_honest_word_by_the_deadline(worker: Worker, said: Said, parrot) -> None:
+def test_a_worker_that_hangs_still_gives_an_honest_word_by_the_deadline(worker: Worker, said, parrot) -> None:
     release = threading.Event()
     parrot.encode = lambda _: release.wait(20)
     worker.submit(request("q", deadline_ms=100.0))
@@ -102,7 +76,7 @@ def test_a_worker_that_hangs_still_gives_an_honest_word_by_the_deadline(worker: 
     release.set()
 
 
-def test_a_slower_answer_may_follow_and_is_not_final(worker: Worker, said: Said, parrot) -> None:
+def test_a_slower_answer_may_follow_and_is_not_final(worker: Worker, said, parrot) -> None:
     release, encode = threading.Event(), parrot.encode
     parrot.answers["what is ahead"] = "<ahead> The road ahead is free."
     parrot.encode = lambda observation: (release.wait(20), encode(observation))[1]
@@ -115,7 +89,7 @@ def test_a_slower_answer_may_follow_and_is_not_final(worker: Worker, said: Said,
     assert [(u.request_id, u.text, u.final) for u in follow_up] == [("q", "The road ahead is free.", False)]
 
 
-def test_a_turn_that_fails_is_named_and_the_worker_goes_on(worker: Worker, said: Said, parrot) -> None:
+def test_a_turn_that_fails_is_named_and_the_worker_goes_on(worker: Worker, said, parrot) -> None:
     parrot.fails = True
     worker.submit(request("fails", deadline_ms=200.0))
     said.until(1)
@@ -126,18 +100,17 @@ def test_a_turn_that_fails_is_named_and_the_worker_goes_on(worker: Worker, said:
     assert (fault.name, "stalled" in fault.detail) == ("turn_failed", True)
 
 
-def test_who_still_waits_at_the_end_gets_a_word(parrot, constants: TrustConstants, said: Said) -> None:
+def test_who_still_waits_at_the_end_gets_a_word(parrot, constants: TrustConstants, said) -> None:
     config, clock = AssistantConfig(), SystemClock()
     worker = Worker(Session(config, parrot, constants, Inbox(config, clock), clock, itertools.count(1)), said)
     for number in range(3):
         worker.submit(request(str(number), deadline_ms=60_000.0))
-    worker._guard.start()
-    worker._thread.start()
+    worker.start()
     worker.stop()
     assert len(said.finals()) == 3
 
 
-def test_too_many_are_refused(parrot, constants: TrustConstants, said: Said) -> None:
+def test_too_many_are_refused(parrot, constants: TrustConstants, said) -> None:
     config, clock = AssistantConfig(max_waiting=1), SystemClock()
     worker = Worker(Session(config, parrot, constants, Inbox(config, clock), clock, itertools.count(1)), said)
     for number in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 
 import numpy as np
@@ -258,3 +259,38 @@ def test_the_path_is_published_for_what_is_seen(assistant, probe, until) -> None
     until(seen, assistant, probe.node)
     assert paths[0].header.frame_id == "base_link"
     assert len(paths[0].poses) == 8
+
+
+def test_an_engine_that_hangs_is_replaced_and_the_drive_goes_on(start, probe, until) -> None:
+    from mm_edge.msg import DriveEvent
+
+    from mm_edge.nodes.assistant import AssistantNode
+
+    node = start(AssistantNode, "-p", "watchdog_s:=0.5")
+    release, hung = threading.Event(), node._engine
+    probe.publish("event", stamped(DriveEvent(kind="call", name="Anna", numbers=[12.0])))
+    until(lambda: node._worker._session.logbook.log.lines, node, probe.node)
+    hung.prefill = lambda *_: release.wait(60)
+    probe.ask("who called last", id="q", deadline_ms=60_000.0)
+    until(lambda: "worker_restarted" in probe.message("assistant: worker"), node, probe.node)
+    assert probe.level("assistant: worker") == WARN
+    until(probe.finals, node, probe.node, timeout_s=60.0)
+    release.set()
+    assert [(u.request_id, "Anna" in u.text) for u in probe.finals()] == [("q", True)]
+    assert node._engine is not hung
+    until(lambda: probe.level("assistant: worker") == OK, node, probe.node, timeout_s=20.0)
+
+
+def test_a_node_that_gives_up_says_so(start, probe, until) -> None:
+    from mm_edge.nodes.assistant import AssistantNode
+
+    node = start(AssistantNode, "-p", "watchdog_s:=0.3", "-p", "max_restarts:=0")
+    release = threading.Event()
+    node._engine.prefill = lambda *_: release.wait(60)
+    probe.ask("what is ahead", id="q", deadline_ms=60_000.0)
+    until(lambda: probe.level("assistant: worker") == ERROR, node, probe.node)
+    assert "gave up" in probe.message("assistant: worker")
+    probe.ask("what is ahead", id="next")
+    until(lambda: len(probe.finals()) == 2, node, probe.node)
+    assert "does not respond" in probe.finals()[1].text
+    release.set()

@@ -76,6 +76,10 @@ class AssistantConfig(BaseModel):
     state_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="Vehicle signals older than this are unknown.")
     audio_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="A microphone silent for longer counts as lost.")
 
+    compute_timeout_s: float = Field(
+        5.0, ge=0.1, le=60.0, description="A compute_state older than this is not believed any more."
+    )
+
     accept_probability: float = Field(0.7, ge=0.0, le=1.0, description="From this probability up, say it plainly.")
     hedge_probability: float = Field(0.4, ge=0.0, le=1.0, description="From this probability up, say it with doubt.")
     answer_expires_s: float = Field(8.0, ge=0.1, le=600.0, description="An answer not begun by then is not spoken.")

@@ -21,6 +21,7 @@ from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.faults import Faults
 from mm_edge.assistant.request import Request, Stakes
 from mm_edge.assistant.sensors import SensorError
+from mm_edge.compute.device import ComputeState, device_name
 from mm_edge.compute.queue import TurnQueue
 from mm_edge.model.events import Event
 from mm_edge.model.observation import AUDIO_RATE_HZ, AUDIO_WINDOW_S, Observation, VehicleState
@@ -94,6 +95,8 @@ class Inbox:
         self._last_look_s = -1e9
         self._skipped = 0
         self._closed = False
+        self._machine: Slot[ComputeState] | None = None
+        self._computer = device_name()
 
     # -- what callbacks call ------------------------------------------------------------------------------------------
 
@@ -146,6 +149,13 @@ class Inbox:
             self._told.append(event)
             self._changed.notify()
 
+    def put_machine(self, state: ComputeState) -> None:
+        """How this computer fares. Another one's is left out: a monitor may run elsewhere."""
+        if state.device != self._computer:
+            return self._fault("foreign_compute_state", f"it is of {state.device!r}, not of {self._computer!r}")
+        with self._changed:
+            self._machine = Slot(state.stamp_ns, self.clock.monotonic_s(), state)
+
     def put_fault(self, topic: str, error: SensorError) -> None:
         self._fault(error.fault, f"{topic}: {error}")
 
@@ -169,6 +179,11 @@ class Inbox:
                     return None
                 self._changed.wait(self._wait_s(give_up_s))
         return None
+
+    def machine(self) -> ComputeState | None:
+        """The newest state of the computer; None when there is none, or it is too old."""
+        slot, now_s = self._machine, self.clock.monotonic_s()
+        return slot.value if slot and now_s - slot.arrival_s <= self.config.compute_timeout_s else None
 
     def expect(self, turn_s: float) -> None:
         """Set how long a turn takes at least."""

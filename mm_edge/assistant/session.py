@@ -273,6 +273,7 @@ class Session:
         self.logbook.see(glance.observation, glance.percept.facts, alert, self.config.utc_offset_h)
 
     def _think(self, text: str, due_s: float, stopwatch: Stopwatch, arrival_s: float = -inf) -> tuple[Glance, Thought]:
+        self._thinker.machine(self.inbox.machine())
         with self._thinker.understanding():
             glance = self._see(stopwatch, arrival_s)
             marked = self.logbook.log.marked(text)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.telling import TOLD, tell
 from mm_edge.assistant.topics import request_class
-from mm_edge.compute.planner import Plan, Planner
+from mm_edge.compute.device import ComputeState
+from mm_edge.compute.planner import Choice, Plan, Planner
 from mm_edge.engine.base import Context, Engine
 from mm_edge.generation import DECODERS
 from mm_edge.generation.draft import Draft
@@ -23,6 +24,7 @@ from mm_edge.memory.digest import Line
 
 PLANNED = "planned"
 """The value of the parameter decoder with which the deadline chooses one."""
+THROTTLED = "the machine is throttled"
 CUT_SHORT, GAVE_WAY = "no time for another pass", "another pass would make others late"
 UNDERSTOOD = {"encode": 1.0, "prefill": 1.0}
 """What comes before the first pass."""
@@ -74,6 +76,10 @@ class Thinker:
         self.moved_s = -inf
         """When a stage last began, on the monotonic clock."""
 
+    def machine(self, state: ComputeState | None) -> None:
+        """What is known of the computer now; None: nothing."""
+        self._latency.machine(state)
+
     @contextmanager
     def measured(self, stage: str) -> Iterator[None]:
         """Books how long what is inside takes."""
@@ -99,9 +105,7 @@ class Thinker:
         began_s = self._clock.monotonic_s()
         ends_s = min(bounds.due_s, bounds.latest_s())
         left_ms = None if ends_s == inf else (ends_s - began_s) * 1e3
-        named = "" if bounds.decoder == PLANNED else bounds.decoder
-        kind = request_class(task.text, task.context.asked)
-        choice = self._planner.choose(kind, left_ms, bounds.max_passes, named)
+        choice = self._choose(request_class(task.text, task.context.asked), left_ms, bounds)
         way, most = choice.plan.decoder, choice.plan.max_passes
         drafts = DECODERS[way](self._engine, task.context, most, task.forbidden, task.seed)
         (draft,), ended = self._best(([each] for each in drafts), f"pass:{way}", bounds, f"tell:{way}")
@@ -116,6 +120,16 @@ class Thinker:
             told, _ = self._best(telling, f"tell:{way}", bounds)
         why = choice.reason if ends_s == bounds.due_s else f"{choice.reason}, as others wait"
         return Made(draft, tuple(told), choice.plan, f"{why}; {ended}", choice.foreseen.p99_ms, ms)
+
+    def _choose(self, kind: str, left_ms: float | None, bounds: Bounds) -> Choice:
+        """The plan; the reason tells if it would be another one on a machine that is not throttled, as all predictions
+        grow alike."""
+        named, slowdown = "" if bounds.decoder == PLANNED else bounds.decoder, self._latency.slowdown
+        choice = self._planner.choose(kind, left_ms, bounds.max_passes, named)
+        if left_ms is None or slowdown <= 1:
+            return choice
+        usual = self._planner.choose(kind, left_ms * slowdown, bounds.max_passes, named)
+        return choice if usual.plan == choice.plan else replace(choice, reason=f"{choice.reason}, {THROTTLED}")
 
     def _best(
         self, passes: Iterator[list[Draft]], stage: str, bounds: Bounds, behind: str = ""

@@ -12,7 +12,7 @@ from mm_edge.assistant.advice import PathAdvice
 from mm_edge.assistant.background import background
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
-from mm_edge.assistant.intake import TOPICS, Intake
+from mm_edge.assistant.intake import MACHINE_TOPICS, TOPICS, Intake
 from mm_edge.assistant.profiling import keep, known_times
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.session import Session
@@ -61,7 +61,7 @@ class AssistantNode(ManagedNode):
         latency = known_times(self._engine, table, self.clock, self._identity, default_cache())
         self._planner = Planner(table, latency)
         self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice)
-        self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in TOPICS.items()]
+        self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in (TOPICS | MACHINE_TOPICS).items()]
 
     def activate(self) -> None:
         self._inbox = Inbox(self._settings.config, self.clock)
@@ -148,6 +148,11 @@ class AssistantNode(ManagedNode):
         for name in ("worker_restarted", "no_successor"):
             if name in recent:
                 return Status("worker", Level.WARN, f"{name}: {recent[name].detail}", values)
+        slowdown = self._planner.latency.slowdown
+        state = self._inbox.machine()
+        if state is not None and state.throttled:
+            message = f"throttled: turns are expected to take {slowdown:.1f} times as long"
+            return Status("worker", Level.WARN, message, values | {"slowdown": slowdown})
         return Status("worker", Level.OK, "at work", values)
 
     def _input_status(self) -> Status:

@@ -14,6 +14,7 @@ from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox, Look, Pending, merge
 from mm_edge.assistant.request import Request, Stakes
 from mm_edge.assistant.sensors import SensorError
+from mm_edge.compute.device import ComputeState, device_name
 from mm_edge.model.observation import AUDIO_RATE_HZ, VehicleState
 
 S = 1_000_000_000
@@ -217,3 +218,18 @@ def test_a_machine_too_slow_for_looks_still_looks(clock: ManualClock) -> None:
         order.append(type(inbox.next_job(timeout_s=0.0)))
         clock.set(clock.now_ns() + S // 2)
     assert order == [Look, Pending] * 3
+
+
+def test_a_state_of_the_computer_is_believed_while_it_is_fresh(inbox: Inbox, clock: ManualClock) -> None:
+    assert inbox.machine() is None
+    inbox.put_machine(ComputeState(1, device_name(), cpu_load=0.5))
+    clock.set(104 * S)
+    assert inbox.machine() == ComputeState(1, device_name(), cpu_load=0.5)
+    clock.set(106 * S)
+    assert inbox.machine() is None
+
+
+def test_the_state_of_another_computer_is_named_and_left_out(inbox: Inbox) -> None:
+    inbox.put_machine(ComputeState(1, "a Jetson in the next room", throttled=True))
+    assert inbox.machine() is None
+    assert "foreign_compute_state" in faults(inbox)

@@ -9,6 +9,7 @@ import pytest
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.thinking import Bounds, Made, Task, Thinker
 from mm_edge.assistant.topics import request_class
+from mm_edge.compute.device import ComputeState
 from mm_edge.compute.planner import Plan, Planner, PlanTable, Worth
 
 TABLE = PlanTable("", {"now": {Plan("flow", 1): Worth(0.90, 1.0, 500), Plan("quality", 8): Worth(0.97, 3.0, 500)}})
@@ -107,3 +108,15 @@ def test_what_a_turn_takes_at_least_is_the_cheapest_plan_and_what_comes_before(t
         with thinker.understanding(), thinker.measured("encode"):
             clock.set(clock.now_ns() + 20_000_000)
     assert thinker.least_ms(Bounds()) == pytest.approx(1.2 * 10 + 20, rel=0.3)
+
+
+def test_a_throttled_machine_gets_cheaper_plans_at_once_and_says_why(thinker, parrot, clock) -> None:
+    hot = ComputeState(0, "", cpu_load=0.8, clock_ratio=0.25, throttled=True)
+    thinker.machine(ComputeState(0, "", cpu_load=0.8, clock_ratio=1.0))
+    assert thought(thinker, parrot, clock, 100.0).plan.decoder == "quality"
+    thinker.machine(hot)
+    made = thought(thinker, parrot, clock, 100.0)
+    assert made.plan.decoder == "flow"
+    assert ", the machine is throttled; " in made.reason
+    assert "throttled" not in thought(thinker, parrot, clock, 1000.0).reason
+    assert "throttled" not in thought(thinker, parrot, clock, None).reason

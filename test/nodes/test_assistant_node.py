@@ -294,3 +294,41 @@ def test_a_node_that_gives_up_says_so(start, probe, until) -> None:
     until(lambda: len(probe.finals()) == 2, node, probe.node)
     assert "does not respond" in probe.finals()[1].text
     release.set()
+
+
+def test_a_throttled_machine_is_named_and_expected_to_be_slow(assistant, probe, until) -> None:
+    from mm_edge.msg import ComputeState
+
+    from mm_edge.compute.device import device_name
+
+    publisher = probe.node.create_publisher(ComputeState, "compute_state", 10)
+    until(lambda: publisher.get_subscription_count() > 0, assistant, probe.node)
+    unknown = dict.fromkeys(("gpu_load", "memory_used", "temperature_c", "power_w", "gpu_clock_ratio"), math.nan)
+    state = ComputeState(device=device_name(), cpu_load=0.6, clock_ratio=0.5, throttled=True, **unknown)
+
+    def named() -> bool:
+        publisher.publish(state)
+        return "throttled" in probe.message("assistant: worker")
+
+    until(named, assistant, probe.node)
+    assert probe.level("assistant: worker") == WARN
+    probe.ask("what is ahead", deadline_ms=2000.0)
+    until(probe.finals, assistant, probe.node)
+    assert assistant._planner.latency.slowdown > 1.0
+    publisher.publish(ComputeState(device="another", throttled=True, **unknown))
+    until(lambda: "foreign_compute_state" in probe.message("assistant: inputs"), assistant, probe.node)
+
+
+def test_a_state_of_no_numbers_changes_nothing(assistant, probe, until) -> None:
+    from mm_edge.msg import ComputeState
+
+    from mm_edge.compute.device import device_name
+
+    publisher = probe.node.create_publisher(ComputeState, "compute_state", 10)
+    until(lambda: publisher.get_subscription_count() > 0, assistant, probe.node)
+    figures = ("cpu_load", "gpu_load", "memory_used", "temperature_c", "power_w", "clock_ratio", "gpu_clock_ratio")
+    publisher.publish(ComputeState(device=device_name(), **dict.fromkeys(figures, math.nan)))
+    until(lambda: assistant._inbox.machine() is not None, assistant, probe.node)
+    probe.ask("what is ahead", deadline_ms=2000.0)
+    until(probe.finals, assistant, probe.node)
+    assert assistant._planner.latency.slowdown == 1.0

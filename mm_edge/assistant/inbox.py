@@ -290,9 +290,8 @@ class Inbox:
         now_s = self.clock.monotonic_s()
         turn = self._turns.pop(now_s)
         for other in self._turns.set_aside(now_s):
-            if other != "look" and not other.crowded:
+            if other != "look":
                 other.crowded = True
-                self._fault("overload", f"request {other.request.id}: {self.waiting} wait, it cannot be in time")
         return self._look(now_s) if turn == "look" else turn
 
     def _look(self, now_s: float) -> Look:

@@ -17,6 +17,7 @@ from typing import Any
 
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
+from mm_edge.assistant.faults import Faults
 from mm_edge.assistant.inbox import Look, Pending
 from mm_edge.assistant.request import Request
 from mm_edge.assistant.session import Session, Turn
@@ -41,10 +42,11 @@ LOOKS_A_STAGE, MOST_LOOK_S = 4, 0.5
 class DeadlineGuard:
     """Says the final word for a request when its deadline is `reserve` away and the worker has not."""
 
-    def __init__(self, config: AssistantConfig, clock: Clock, publish: Publish) -> None:
+    def __init__(self, config: AssistantConfig, clock: Clock, publish: Publish, faults: Faults) -> None:
         self._config = config
         self._clock = clock
         self._publish = publish
+        self._faults = faults
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Pending]] = []
         self._order = itertools.count()
@@ -74,6 +76,8 @@ class DeadlineGuard:
     def _run(self) -> None:
         while (pending := self._next()) is not None:
             if pending.claim():
+                if pending.crowded:
+                    self._faults.add("overload", f"request {pending.request.id}: {CROWDED}", self._clock.monotonic_s())
                 for output in not_sure_yet(pending, self._clock, CROWDED if pending.crowded else TOO_LATE):
                     self._publish(output)
 
@@ -101,7 +105,7 @@ class Worker:
         self._config = session.config
         self._publish = publish
         self._renew = renew
-        self._guard = DeadlineGuard(session.config, session.clock, publish)
+        self._guard = DeadlineGuard(session.config, session.clock, publish, session.inbox.faults)
         self._session = session
         self._shift = Shift(lambda: session, self._run)
         self._restarts = Restarts()

@@ -77,7 +77,7 @@ class Device:
         for told in (*_told(self.sources), self._own(), *_told(self._fallback)):
             throttled |= bool(told.pop("throttled", False))
             figures = {name: value for name, value in told.items() if _known(value)} | figures
-        slow = figures.get("clock_ratio", 1.0) < THROTTLE_RATIO and figures["cpu_load"] > BUSY
+        slow = figures.get("clock_ratio", 1.0) < THROTTLE_RATIO and figures.get("cpu_load", 0.0) > BUSY
         return ComputeState(stamp_ns=stamp_ns, device=self.name, throttled=throttled or slow, **figures)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mm_edge.assistant.clock import ManualClock, SystemClock
@@ -65,6 +66,29 @@ def test_of_more_than_there_is_time_for_each_gets_one_word_and_the_high_ones_an_
     assert CROWDED in reasons
     overload = next(fault for fault in worker._inbox.faults.all() if fault.name == "overload")
     assert overload.count <= 24 - len(answered)
+
+
+def test_an_alert_takes_over_after_the_pass_in_progress(worker, said, parrot) -> None:
+    decode, begun = parrot.decode, threading.Event()
+    parrot.sure = 0.5  # so that many passes are made
+    parrot.decode = lambda *args: (begun.set(), time.sleep(0.03), decode(*args))[2]
+    parrot.answers[""] = "<alert:lead_braking> The vehicle ahead is braking hard."
+    worker.submit(request("long"))
+    assert begun.wait(10)
+    worker._inbox.put_image(SystemClock().now_ns(), lambda: np.zeros((4, 6, 3), np.uint8))
+    came_s = time.perf_counter()
+    until(said, lambda output: isinstance(output, Utterance) and output.kind == Kind.ALERT)
+    waited_s = time.perf_counter() - came_s
+    assert [u.request_id for u in said.finals()] == ["long"]
+    report = next(o for o in said.outputs if isinstance(o, LatencyReport) and o.request_id == "long")
+    assert report.reason.endswith("another pass would make others late")
+    assert report.passes < worker._config.max_passes
+    assert waited_s < 0.6
+
+
+def until(said: Any, wanted: Callable[[Any], bool]) -> None:
+    with said._changed:
+        assert said._changed.wait_for(lambda: any(map(wanted, said.outputs)), 10.0)
 
 
 def test_a_worker_that_hangs_still_gives_an_honest_word_by_the_deadline(worker: Worker, said, parrot) -> None:

@@ -165,9 +165,8 @@ class Inbox:
         """The next thing to do: a request, a look at the newest input, an event or a task step; None on time-out or
         `close`.
 
-        Requests and looks go by the earliest deadline; when not all can be in time, looks can, then requests of the
-        highest stakes (see TurnQueue). Who cannot waits behind everything else; a look that cannot, on a machine too
-        slow for it, takes turns with the requests.
+        A look goes first, in turns with requests. These go by the earliest deadline; when not all can be in time, those
+        of the highest stakes can (see TurnQueue). Who cannot waits behind everything else.
         """
         give_up_s = None if timeout_s is None else self.clock.monotonic_s() + timeout_s
         with self._changed:
@@ -185,10 +184,10 @@ class Inbox:
         slot, now_s = self._machine, self.clock.monotonic_s()
         return slot.value if slot and now_s - slot.arrival_s <= self.config.compute_timeout_s else None
 
-    def expect(self, turn_s: float) -> None:
-        """Set how long a turn takes at least."""
+    def expect(self, turn_s: float, margin_s: float = 0.0) -> None:
+        """Set how long a turn takes at least, most likely, and how much longer that may be."""
         with self._changed:
-            self._turns.cost_s = turn_s
+            self._turns.cost_s, self._turns.margin_s = turn_s, margin_s
 
     def latest_end_s(self) -> float:
         """When the turn in progress has to end, so that those who wait are in time; inf: nobody waits."""

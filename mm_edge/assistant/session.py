@@ -191,10 +191,10 @@ class Session:
         """When a stage of a turn last began, on the monotonic clock."""
         return self._thinker.moved_s
 
-    @property
-    def least_s(self) -> float:
-        """How long a turn most likely takes at least."""
-        return self._thinker.least_ms(self._bounds(0.0)) / 1e3
+    def expect(self) -> None:
+        """Tell the inbox how long turns take."""
+        likely_ms, most_ms = self._thinker.least_ms(self._bounds(0.0))
+        self.inbox.expect(likely_ms / 1e3, (most_ms - likely_ms) / 1e3)
 
     def note(self, event: Event) -> None:
         """Write down what happened."""

@@ -94,11 +94,15 @@ class Thinker:
         yield
         self._latency.settle(foreseen, (self._clock.monotonic_s() - began_s) * 1e3)
 
-    def least_ms(self, bounds: Bounds) -> float:
-        """How long a turn most likely takes that has no time at all: the cheapest plan's."""
+    def least_ms(self, bounds: Bounds) -> tuple[float, float]:
+        """How long a turn takes that has no time at all, with the cheapest plan: most likely, and at most, by the 99th
+        percentiles of its parts."""
         named = "" if bounds.decoder == PLANNED else bounds.decoder
-        cheapest = self._planner.choose("now", 0.0, 1, named)
-        return self._latency.predict(UNDERSTOOD, "understand").p50_ms + cheapest.foreseen.p50_ms
+        parts = (
+            self._latency.predict(UNDERSTOOD, "understand"),
+            self._planner.choose("now", 0.0, 1, named).foreseen,
+        )
+        return sum(part.p50_ms for part in parts), sum(part.p99_ms for part in parts)
 
     def think(self, task: Task, bounds: Bounds) -> Made:
         """A sentence as good as the time allows; some complete one, however little there is."""

@@ -172,7 +172,7 @@ class Worker:
             return
         self._session = session
         session.configure(self._config)
-        self._inbox.expect(session.least_s)
+        session.expect()
         while shift.on_duty and (job := self._inbox.next_job()) is not None:
             shift.begin(job, self._clock.monotonic_s())
             try:
@@ -189,7 +189,7 @@ class Worker:
             if shift.on_duty or (isinstance(output, Utterance) and output.final):
                 self._publish(output)
         if shift.on_duty:
-            self._inbox.expect(session.least_s)
+            session.expect()
 
     # -- the watchdog's thread ----------------------------------------------------------------------------------------
 

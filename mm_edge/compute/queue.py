@@ -4,7 +4,8 @@ left out.
 Whoever waits needs `cost_s` at least, the time of the cheapest plan. Those that can all be in time are served by the
 earliest deadline (Jackson 1955); the others are set aside, by priority, until nobody else waits. Jobs of one length
 that can be in time together are a matroid (Lawler 1976, chapter 7), so no other choice has more of the highest priority
-in time. Knows nothing about threads, clocks or what a turn is; time is passed in, in seconds. Not thread-safe.
+in time. Who insists goes first, but never twice in a row while others wait. Knows nothing about threads, clocks or what
+a turn is; time is passed in, in seconds. Not thread-safe.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ ROUNDING = 1e-9
 @dataclass(frozen=True)
 class Entry(Generic[T]):
     """due_s: when it has to be done; priority: higher ones stay in time at the cost of lower ones; from_s: it cannot
-    begin before; insists: it takes turns with the others even if it cannot be in time; order: of arrival."""
+    begin before; insists: it goes first, and takes turns with the others; order: of arrival."""
 
     item: T
     due_s: float
@@ -33,10 +34,10 @@ class Entry(Generic[T]):
 
 
 class TurnQueue(Generic[T]):
-    """`cost_s`: the least that a turn takes."""
+    """`cost_s`: the least that a turn takes, most likely; `margin_s`: how much longer it may take."""
 
     def __init__(self) -> None:
-        self.cost_s = 0.0
+        self.cost_s = self.margin_s = 0.0
         self._entries: list[Entry[T]] = []
         self._order = itertools.count()
         self._insisted = False
@@ -51,23 +52,29 @@ class TurnQueue(Generic[T]):
 
     def pop(self, now_s: float) -> T | None:
         """Whom to serve now; None when nobody waits, or only those that cannot begin yet."""
-        chosen = in_time(self._entries, now_s, self.cost_s)
-        ready = [entry for entry in chosen if entry.from_s <= now_s]
-        aside = [entry for entry in self._without(chosen) if entry.from_s <= now_s]
-        insistent = [entry for entry in aside if entry.insists and not self._insisted]
-        waiting = insistent or ready or sorted(aside, key=lambda entry: _aside(entry, now_s))
-        if not waiting:
+        entry = self._next(now_s)
+        if entry is None:
             return None
-        self._insisted = bool(insistent)
-        self._entries.remove(waiting[0])
+        self._insisted = entry.insists
+        self._entries.remove(entry)
         self._latest_s = None
-        return waiting[0].item
+        return entry.item
+
+    def _next(self, now_s: float) -> Entry[T] | None:
+        insistent = [entry for entry in self._entries if entry.insists and entry.from_s <= now_s]
+        if insistent and not self._insisted:
+            return insistent[0]
+        chosen = in_time(self._entries, now_s, self.cost_s)
+        aside = sorted(self._without(chosen), key=lambda entry: _aside(entry, now_s))
+        waiting = [entry for entry in (*chosen, *aside) if entry.from_s <= now_s and not entry.insists]
+        return next(iter(waiting or insistent), None)
 
     def latest_end_s(self, now_s: float) -> float:
         """When the turn in progress has to end at the latest, so that all who can be in time are; inf: nobody waits."""
         if self._latest_s is None or self._latest_s < now_s:
             chosen = in_time(self._entries, now_s, self.cost_s)
-            self._latest_s = min((e.due_s - (place + 1) * self.cost_s for place, e in enumerate(chosen)), default=inf)
+            ends_s = (entry.due_s - place * self.cost_s for place, entry in enumerate(chosen, 1))
+            self._latest_s = min(ends_s, default=inf) - self.margin_s
         return self._latest_s
 
     def set_aside(self, now_s: float) -> list[T]:

@@ -22,7 +22,7 @@ from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.latency_model import this_machine
 from mm_edge.compute.planner import Planner, PlanTable
 from mm_edge.compute.processing_time import Level
-from mm_edge.engine import load, plans_path, trust_path, weights_path
+from mm_edge.engine import load, next_backend, plans_path, trust_path, weights_path
 from mm_edge.engine.export import default_cache
 from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.feedback.utterance import Utterance
@@ -53,13 +53,10 @@ class AssistantNode(ManagedNode):
 
     def configure(self) -> None:
         config = self._settings.config
-        self._engine = self._loaded()
+        self._engine = self._loaded(config.engine)
         weights = weights_path(config.rung)
         self._constants = TrustConstants.load(trust_path(config.rung), weights)
-        table = PlanTable.load(plans_path(config.rung), weights)
-        self._identity = this_machine(self._engine.name, config.threads, self._constants.weights_sha256)
-        latency = known_times(self._engine, table, self.clock, self._identity, default_cache())
-        self._planner = Planner(table, latency)
+        self._planner = self._timed(self._engine, PlanTable.load(plans_path(config.rung), weights))
         self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice)
         self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in (TOPICS | MACHINE_TOPICS).items()]
 
@@ -93,11 +90,15 @@ class AssistantNode(ManagedNode):
     def busy_s(self) -> float:
         return 0.0 if self._worker is None else self._worker.busy_s
 
-    def _loaded(self) -> GraphEngine:
+    def _loaded(self, backend: str) -> GraphEngine:
         config = self._settings.config
-        engine = load(config.rung, config.threads, config.engine, config.precision)
+        engine = load(config.rung, config.threads, backend, config.precision)
         self.get_logger().info(f"engine: {'; '.join((engine.name, *engine.refused))}")
         return engine
+
+    def _timed(self, engine: GraphEngine, table: PlanTable) -> Planner:
+        self._identity = this_machine(engine.name, self._settings.config.threads, self._constants.weights_sha256)
+        return Planner(table, known_times(engine, table, self.clock, self._identity, default_cache()))
 
     def _session(self, inbox: Inbox) -> Session:
         assert self._engine is not None
@@ -107,10 +108,13 @@ class AssistantNode(ManagedNode):
 
     def _successor(self, before: Session) -> Session:
         """After a session that hangs: on an engine and a background thread of its own, as either may be why, and with
-        times that no late return can change."""
+        times that no late return can change. If it hangs again, the next backend's turn has come."""
+        assert self._worker is not None
         self._background.shutdown(wait=False, cancel_futures=True)
-        self._planner = Planner(self._planner.table, deepcopy(self._planner.latency))
-        self._engine = self._loaded()
+        again, table = self._worker.restarts > 1, self._planner.table
+        self._engine = self._loaded(next_backend(before.engine) if again else self._settings.config.engine)
+        same = self._engine.name == before.engine.name
+        self._planner = Planner(table, deepcopy(self._planner.latency)) if same else self._timed(self._engine, table)
         session = self._session(before.inbox)
         session.take_over(before)
         return session

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from types import SimpleNamespace
 
-from mm_edge.bench.throttle import Throttled, state
+from mm_edge.bench._throttle import Throttled, state
 from mm_edge.compute.latency_model import LatencyModel
 
 

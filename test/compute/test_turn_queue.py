@@ -110,6 +110,20 @@ def test_nobody_begins_before_time() -> None:
     assert (queue.pop(4.0), queue.begins_s(), queue.pop(5.0), queue.begins_s()) == (None, 5.0, "look", inf)
 
 
+def test_a_turn_leaves_a_margin_for_others() -> None:
+    queue = queued([Job(0, 10.0, 0), Job(1, 5.0, 0)])
+    queue.margin_s = 0.5
+    assert queue.latest_end_s(0.0) == 3.5
+    assert len(served(queue)) == 2
+
+
+def test_who_insists_goes_first_and_once() -> None:
+    queue = queued([Job(0, 1.0, 2), Job(1, 3.0, 2)])
+    for name in (2, 3):
+        queue.add(Job(name, 50.0, 3), 50.0, 3, insists=True)
+    assert [job.name for job in served(queue, 0.0)] == [2, 1, 3, 0]
+
+
 def test_who_insists_takes_turns_even_if_it_is_always_late() -> None:
     queue: TurnQueue[str] = TurnQueue()
     queue.cost_s = COST_S

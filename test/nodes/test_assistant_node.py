@@ -281,6 +281,31 @@ def test_an_engine_that_hangs_is_replaced_and_the_drive_goes_on(start, probe, un
     until(lambda: probe.level("assistant: worker") == OK, node, probe.node, timeout_s=20.0)
 
 
+def test_a_backend_that_hangs_again_is_left_for_the_next_one(start, probe, until, monkeypatch) -> None:
+    import mm_edge.nodes.assistant as room
+
+    release, begun, real = threading.Event(), [], room.load
+
+    def load(rung: str, threads: int, backend: str, precision: str):
+        begun.append(backend)
+        engine = real(rung, threads, backend, precision)
+        if len(begun) == 2:
+            engine.prefill = lambda *_: release.wait(60)
+        return engine
+
+    monkeypatch.setattr(room, "load", load)
+    monkeypatch.setattr(room, "next_backend", lambda engine: f"behind {engine.name}")
+    node = start(room.AssistantNode, "-p", "watchdog_s:=0.3", "-p", "engine:=torch")
+    node._engine.prefill = lambda *_: release.wait(60)
+    for name in ("a", "b"):
+        probe.ask("what is ahead", id=name, deadline_ms=30_000.0)
+    until(lambda: len(probe.finals()) == 2, node, probe.node, timeout_s=60.0)
+    release.set()
+    assert begun == ["torch", "torch", "behind torch/fp32"]
+    assert sorted(u.request_id for u in probe.finals()) == ["a", "b"]
+    assert node._worker.restarts == 2
+
+
 def test_a_node_that_gives_up_says_so(start, probe, until) -> None:
     from mm_edge.nodes.assistant import AssistantNode
 

@@ -56,7 +56,7 @@ def hang(release: threading.Event) -> Callable[[Any, str], threading.Event]:
 @pytest.fixture
 def house(parrot, constants: TrustConstants, said, clock) -> Iterator[SimpleNamespace]:
     """A worker, its first engine, and those of its successors; `change` is made to each of these."""
-    config, now = AssistantConfig(watchdog_s=0.2, max_restarts=2), SystemClock()
+    config, now = AssistantConfig(watchdog_s=0.3, max_restarts=2), SystemClock()
     inbox, numbers = Inbox(config, now), itertools.count(1)
     made = SimpleNamespace(engines=[parrot], change=lambda engine: None, said=said, inbox=inbox)
 

@@ -295,7 +295,7 @@ def test_a_backend_that_hangs_again_is_left_for_the_next_one(start, probe, until
 
     monkeypatch.setattr(room, "load", load)
     monkeypatch.setattr(room, "next_backend", lambda engine: f"behind {engine.name}")
-    node = start(room.AssistantNode, "-p", "watchdog_s:=0.3", "-p", "engine:=torch")
+    node = start(room.AssistantNode, "-p", "watchdog_s:=1.0", "-p", "engine:=torch")
     node._engine.prefill = lambda *_: release.wait(60)
     for name in ("a", "b"):
         probe.ask("what is ahead", id=name, deadline_ms=30_000.0)

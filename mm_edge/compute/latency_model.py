@@ -40,6 +40,8 @@ SHORTEST_MS = 1e-3
 """Durations count as this at least: a clock may stand still during a turn."""
 STRAINED = 0.9
 """Above this load of the processor, others wait for it too: the longest that was ever seen may come again."""
+LOWEST_RATIO = 0.01
+"""No processor that works is clocked lower than this share of its maximum."""
 COARSEST_MS = 20.0
 """A clock's tick is no longer than this."""
 FORMAT = 1
@@ -211,7 +213,7 @@ class LatencyModel:
         ratios = {
             name: ratio
             for name, (ratio, load) in known.items()
-            if isfinite(ratio) and ratio > 0 and (state.throttled or load > BUSY)
+            if LOWEST_RATIO <= ratio <= 1 and (state.throttled or load > BUSY)
         }
         for name, ratio in ratios.items():
             best = self._best_ratios.get(name, 1.0 if state.throttled else ratio)

@@ -329,3 +329,29 @@ def test_a_profile_of_another_power_mode_is_refused(tmp_path: Path) -> None:
     model.save(tmp_path / "p.json", HERE)
     with pytest.raises(ProfileError, match="of another power_mode"):
         LatencyModel.load_profile(tmp_path / "p.json", replace(HERE, power_mode="15W"))
+
+
+SHARES = st.one_of(st.just(float("nan")), st.floats(0, 1))
+STATES = st.builds(
+    ComputeState,
+    stamp_ns=st.just(0),
+    device=st.just(""),
+    cpu_load=SHARES,
+    gpu_load=SHARES,
+    clock_ratio=SHARES,
+    gpu_clock_ratio=SHARES,
+    power_mode=st.sampled_from(["", "MAXN", "15W"]),
+    throttled=st.booleans(),
+)
+
+
+@given(st.lists(st.tuples(st.one_of(st.none(), STATES), st.floats(1.0, 50.0)), max_size=60))
+def test_whatever_the_machine_tells_predictions_stay_durations(told: list[tuple[ComputeState | None, float]]) -> None:
+    model = LatencyModel()
+    for each, ms in told:
+        model.machine(each)
+        foreseen = model.predict({"encode": 1}, "turn")
+        assert 0 <= foreseen.p50_ms <= foreseen.p99_ms < float("inf")
+        assert 1.0 <= model.slowdown < float("inf")
+        model.observe("encode", ms)
+        model.settle(foreseen, ms)

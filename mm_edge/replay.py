@@ -89,7 +89,7 @@ def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
     weights = weights_path(config.rung)
     constants = TrustConstants.load(trust_path(config.rung), weights)
     table = PlanTable.load(plans_path(config.rung), weights)
-    assistant = OfflineAssistant(config, engine_of(config), constants, table)
+    assistant = OfflineAssistant(config, engine_of(config, config.engine), constants, table)
     said: list[tuple[int, Utterance]] = []
     with BagWriter(bag_path) as bag:
         for topic, msgtype in OUTPUTS.values():

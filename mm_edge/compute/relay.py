@@ -88,7 +88,7 @@ class Relay:
         if small.tokenizer.tokens != large.tokenizer.tokens or small.answer_length != large.answer_length:
             raise ValueError("a relay needs two rungs with one language")
         self.small, self.large, self.easy = small, large, easy
-        self.name = f"relay of {large.name}"
+        self.name = f"{large.name}, relay"
         self.handed_over = self.kept = 0
         self._small_shape = small.tell([[EOS] * CLAIMS], 1)[0].k.shape
 

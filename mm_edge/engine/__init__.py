@@ -66,6 +66,12 @@ def choose(weights: Path, threads: int, backend: str, precision: str, cache: Pat
     raise EngineError("; ".join(refused))
 
 
+def next_backend(engine: Engine) -> str:
+    """The backend to begin with when this engine is of no use; the last one has none behind it."""
+    place = BACKENDS.index(engine.name.partition("/")[0])
+    return BACKENDS[min(place + 1, len(BACKENDS) - 1)]
+
+
 def open_engine(
     weights: Path, backend: str = "torch", precision: str = "fp32", threads: int = 1, cache: Path | None = None
 ) -> GraphEngine:
@@ -98,6 +104,7 @@ __all__ = [
     "EngineError",
     "choose",
     "load",
+    "next_backend",
     "open_engine",
     "plans_path",
     "relay_path",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from torch import Tensor
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.engine.base import Context, Log, Memory, Percept, Said, Scene
+from mm_edge.feedback.utterance import Utterance
 from mm_edge.model.network import CLAIMS
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS
@@ -154,6 +156,32 @@ class Parrot:
         odds[:, self.tokenizer.first_spoken :] = np.log((1 - self.sure) / others)
         odds[torch.arange(LENGTH), said] = np.log(self.sure)
         return odds
+
+
+class Spoken:
+    """Keeps what is published; `until(count)` waits for as many final words."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Any] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, output: Any) -> None:
+        with self._changed:
+            self.outputs.append(output)
+            self._changed.notify_all()
+
+    def finals(self) -> list[Utterance]:
+        return [o for o in self.outputs if isinstance(o, Utterance) and o.final]
+
+    def until(self, count: int, timeout_s: float = 10.0) -> list[Utterance]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.finals()) >= count, timeout_s)
+        return self.finals()
+
+
+@pytest.fixture
+def said() -> Spoken:
+    return Spoken()
 
 
 @pytest.fixture

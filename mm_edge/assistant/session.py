@@ -159,7 +159,8 @@ class Session:
             self._unevaluated += 1
             self._witness(self._see(stopwatch, job.arrival_s))
             return None
-        due_s = job.arrival_s + self.config.watch_deadline_ms / 1e3
+        deadline_ms = self.config.watch_deadline_ms
+        due_s = job.arrival_s + deadline_ms / 1e3 - self.config.reserve_s(deadline_ms)
         glance, thought = self._think("", due_s, stopwatch, job.arrival_s)
         alert = thought.draft.topic.removeprefix("alert:") if thought.draft.topic.startswith("alert:") else ""
         credible = alert if thought.judgement.verdict != Verdict.ABSTAINED else ""
@@ -176,7 +177,8 @@ class Session:
         """Answer a request as well as its deadline allows."""
         began_s, stopwatch = self.clock.monotonic_s(), Stopwatch()
         request = pending.request
-        glance, thought = self._think(request.text, pending.due_s, stopwatch)
+        due_s = pending.due_s - self.config.reserve_s(request.deadline_ms)
+        glance, thought = self._think(request.text, due_s, stopwatch)
         kind = Kind.REFUSED if thought.draft.topic == "refuse" else Kind.ANSWER
         if thought.judgement.verdict == Verdict.ABSTAINED:
             kind = Kind.UNSURE
@@ -285,7 +287,7 @@ class Session:
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
         facts = glance.percept.facts
         task = Task(cache, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32), facts)
-        made = self._thinker.think(task, self._bounds(due_s - self.config.reserve_ms / 1e3))
+        made = self._thinker.think(task, self._bounds(due_s))
         stopwatch.mark("draft")
         draft, told = made.draft, [each for each in made.told if each.is_sentence]
         pooled = None if glance.observation.image is None else glance.percept.pooled

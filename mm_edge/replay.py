@@ -102,7 +102,14 @@ def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
             if not isinstance(output, SpeechAudio):
                 watcher.receive(topic, message)
 
+        def say(stamp_ns: int, output: Any) -> None:
+            publish(stamp_ns, output)
+            if isinstance(output, Utterance):
+                said.append((stamp_ns, output))
+
         for entry in source.entries():
+            for stamp_ns, output in assistant.advance(entry.stamp_ns):
+                say(stamp_ns, output)
             bag.write(f"/{entry.topic}", entry.msgtype, entry.stamp_ns, entry.data)
             try:
                 message = entry.message()
@@ -110,9 +117,7 @@ def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
                 assistant.inbox.put_fault(entry.topic, SensorError("bad_message", str(error)))
                 continue
             for output in assistant.receive(entry.topic, message, entry.stamp_ns):
-                publish(entry.stamp_ns, output)
-                if isinstance(output, Utterance):
-                    said.append((entry.stamp_ns, output))
+                say(entry.stamp_ns, output)
         speaker = SpeakerConfig(sound_device="none")
         for stamp_ns, output in speak(said, speaker, open_voice(speaker), ManualClock(source.start_ns)):
             publish(stamp_ns, output)

@@ -25,14 +25,23 @@ TOPICS = {
     "request": "mm_edge/msg/AssistRequest",
     "task_step": "mm_edge/msg/TaskStep",
     "event": "mm_edge/msg/DriveEvent",
+    "speech/control": "std_msgs/msg/String",
 }
 """The assistant's inputs, by relative topic name, with their message types."""
 
 
 class Intake:
-    """`submit` takes a Request; `refuse` takes the id of one that cannot be served and the reason."""
+    """`submit` takes a Request; `refuse` takes the id of one that cannot be served and the reason; `tell` takes something
+    like a TaskStep (None: it is only logged); `command` takes a word of speech/control."""
 
-    def __init__(self, inbox: Inbox, submit: Callable[[Request], None], refuse: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        submit: Callable[[Request], None],
+        refuse: Callable[[str, str], None],
+        tell: Callable[[Any], None] | None = None,
+        command: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._inbox = inbox
         self._submit = submit
         self._refuse = refuse
@@ -45,8 +54,9 @@ class Intake:
             "imu": self._imu,
             "vehicle_state": self._vehicle_state,
             "request": self._request,
-            "task_step": inbox.put_step,
+            "task_step": tell or inbox.put_step,
             "event": self._event,
+            "speech/control": lambda message: command(str(message.data)),
         }
 
     def receive(self, topic: str, message: Any) -> None:

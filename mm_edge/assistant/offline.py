@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from math import ceil
 from typing import Any
 
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.intake import Intake
+from mm_edge.assistant.narrator import Narrator
 from mm_edge.assistant.request import Request
 from mm_edge.assistant.session import Session
 from mm_edge.assistant.worker import TOO_MANY, perform, refused
 from mm_edge.compute.planner import Planner, PlanTable
 from mm_edge.engine.base import Engine
+from mm_edge.feedback.config import FeedbackConfig
 from mm_edge.trust.constants import TrustConstants
+
+ROUNDING_NS = 1000
+"""More than seconds since 1970 lose as floating-point numbers."""
 
 
 class OfflineAssistant:
@@ -33,21 +39,42 @@ class OfflineAssistant:
         self.inbox = Inbox(config, self.clock)
         numbers, planner = itertools.count(1), Planner(table)
         self._session = Session(config, engine, constants, self.inbox, self.clock, numbers, planner=planner)
-        self._intake = Intake(self.inbox, self._submit, self._refuse)
+        self._narrator = Narrator(FeedbackConfig(), config, self.inbox, self._session.name)
+        self._intake = Intake(self.inbox, self._submit, self._refuse, self._tell, self._command)
         self._said: list[Any] = []
 
+    def advance(self, stamp_ns: int) -> Iterator[tuple[int, Any]]:
+        """Let time pass until a moment; yields (said at in ns, output) for what came due before it."""
+        while self._narrator.left_s() < (stamp_ns - self.clock.now_ns()) / 1e9:
+            left_ns = ceil(self._narrator.left_s() * 1e9) + ROUNDING_NS
+            self.clock.set(self.clock.now_ns() + max(ROUNDING_NS, left_ns))
+            for output in self._narrator.due():
+                yield self.clock.now_ns(), output
+
     def receive(self, topic: str, message: Any, stamp_ns: int) -> list[Any]:
-        """Take in one message of intake.TOPICS, received at `stamp_ns`; returns the outputs it led to, in order."""
+        """Take in one message of intake.TOPICS, received at `stamp_ns`; returns the outputs it led to, in order.
+
+        What came due before it has been told by `advance`.
+        """
         self.clock.set(max(stamp_ns, self.clock.now_ns()))
         self._intake.receive(topic, message)
         while (job := self.inbox.next_job(timeout_s=0.0)) is not None:
-            self._said.extend(perform(self._session, job))
+            self._said.extend(self._narrator.completed(output) for output in perform(self._session, job))
         said, self._said = self._said, []
         return said
 
     def _submit(self, request: Request) -> None:
-        if self.inbox.put_request(request) is None:
+        if replies := self._narrator.asked(request):
+            self._said.extend(replies)
+        elif self.inbox.put_request(request) is None:
             self._refuse(request.id, TOO_MANY)
+
+    def _tell(self, step: Any) -> None:
+        self._said.extend(self._narrator.tell(step))
+        self.inbox.put_step(step)
+
+    def _command(self, word: str) -> None:
+        self._said.extend(self._narrator.command(word))
 
     def _refuse(self, request_id: str, why: str) -> None:
         self._said.append(refused(request_id, why, self.clock))
@@ -56,5 +83,6 @@ class OfflineAssistant:
 def replay(assistant: OfflineAssistant, messages: Iterable[tuple[str, Any, int]]) -> Iterator[tuple[int, Any]]:
     """(topic, message, received at in ns) in order of time -> (said at in ns, output)."""
     for topic, message, stamp_ns in messages:
+        yield from assistant.advance(stamp_ns)
         for output in assistant.receive(topic, message, stamp_ns):
             yield stamp_ns, output

@@ -1,7 +1,8 @@
-"""The thread that owns the session, and the one that watches the deadlines.
+"""The thread that owns the session, the one that watches the deadlines, and the one that tells of tasks.
 
 The worker takes jobs from the inbox and publishes what comes of them. The guard sends an honest "not sure yet" when a
-deadline comes before the answer, also when the worker hangs. Lock order: inbox, then guard, then a request's claim.
+deadline comes before the answer, and the narration tells how tasks go, also when the worker hangs. Lock order: inbox,
+then guard, then a request's claim.
 Knows nothing about ROS; `publish` takes the core's dataclasses.
 """
 
@@ -17,10 +18,12 @@ from typing import Any
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Look, Pending
+from mm_edge.assistant.narration import Narration
+from mm_edge.assistant.narrator import Narrator, Talk
 from mm_edge.assistant.request import Request
 from mm_edge.assistant.session import Session, Turn
 from mm_edge.compute.latency import LatencyReport
-from mm_edge.feedback.progress import progress
+from mm_edge.feedback.config import FeedbackConfig
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.wording import NOT_SURE_YET
 from mm_edge.model.events import Event
@@ -82,19 +85,28 @@ class DeadlineGuard:
 
 
 class Worker:
-    """Runs a session on a thread of its own until `stop`."""
+    """Runs a session on a thread of its own until `stop`. settings, talk: of the narrator."""
 
-    def __init__(self, session: Session, publish: Publish) -> None:
+    def __init__(
+        self,
+        session: Session,
+        publish: Publish,
+        settings: FeedbackConfig = FeedbackConfig(),  # noqa: B008
+        talk: Talk | None = None,
+    ) -> None:
         self._session = session
         self._inbox = session.inbox
         self._clock = session.clock
         self._publish = publish
         self._guard = DeadlineGuard(session.config, session.clock, publish)
+        self.narrator = Narrator(settings, session.config, session.inbox, session.name, talk)
+        self._narration = Narration(self.narrator, publish)
         self._busy_since_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="model_worker", daemon=True)
 
     def start(self) -> None:
         self._guard.start()
+        self._narration.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -102,21 +114,39 @@ class Worker:
         self._inbox.close()
         self._thread.join(JOIN_S)
         self._guard.stop()
+        self._narration.stop()
         if not self._thread.is_alive():
             self._session.close()
 
-    def configure(self, config: AssistantConfig) -> None:
+    def configure(self, config: AssistantConfig, settings: FeedbackConfig) -> None:
         """Go on with other settings from the next turn on."""
         self._session.configure(config)
         self._guard.configure(config)
+        self.narrator.configure(settings, config)
 
     def submit(self, request: Request) -> None:
         """Queue a request; it gets exactly one final utterance, by its deadline."""
+        if replies := self.narrator.asked(request):
+            self._narration.do(lambda: replies)
+            return
         pending = self._inbox.put_request(request)
         if pending is None:
             self.refuse(request.id, TOO_MANY)
         else:
             self._guard.watch(pending)
+
+    def tell(self, step: Any) -> None:
+        """A TaskStep-like message, to be told of and written into the log."""
+        self._narration.do(lambda: self.narrator.tell(step))
+        self._inbox.put_step(step)
+
+    def command(self, word: str) -> None:
+        """A word of speech/control."""
+        self._narration.do(lambda: self.narrator.command(word))
+
+    def heard(self, status: Any) -> None:
+        """A SpeechStatus-like message."""
+        self._narration.do(lambda: self.narrator.heard(status))
 
     def refuse(self, request_id: str, why: str) -> None:
         """Give the final word for a request that cannot be served."""
@@ -140,7 +170,7 @@ class Worker:
 
     def _do(self, job: Pending | Look | Event | Any) -> None:
         for output in perform(self._session, job):
-            self._publish(output)
+            self._publish(self.narrator.completed(output))
 
 
 def perform(session: Session, job: Pending | Look | Event | Any) -> Iterator[Any]:
@@ -152,9 +182,6 @@ def perform(session: Session, job: Pending | Look | Event | Any) -> Iterator[Any
     elif isinstance(job, Event):
         session.note(job)
     else:
-        sentence = progress(job, session.clock)
-        if sentence is not None:
-            yield sentence
         session.note_step(job)
 
 

@@ -31,13 +31,15 @@ class About(Enum):
     CORRECTION = "correction"
     BACKGROUND = "background"
     OVER = "over"
+    GIVEN_UP = "given up"
 
 
 @dataclass
 class Account:
     """pending: steps whose results are still to be told, in order; untold: those that were left out, since less was to
     be said; at_once: what cannot wait, and for which step; fillers: remarks that a step goes on; background: it takes
-    long, and that was said; quiet: the user stopped it; over_s: when its end was seen."""
+    long, and that was said; quiet: the user stopped it; again_s: when results that were not heard may be told again;
+    over_s: when its end was seen."""
 
     task: Task
     acknowledged: bool = False
@@ -50,6 +52,7 @@ class Account:
     background: bool = False
     quiet: bool = False
     failed: bool = False
+    again_s: float = -inf
     over_s: float = inf
 
     @property
@@ -75,7 +78,7 @@ class Times:
 def may_say(
     account: Account, level: int, fitting: int, times: Times, config: FeedbackConfig
 ) -> Iterator[tuple[float, About]]:
-    """What may be said from when on. fitting: how many pending results one clause holds beside the end."""
+    """What may be said from when on, what matters most first. fitting: how many pending results one clause holds beside the end."""
     task = account.task
     if account.at_once:
         yield -inf, account.at_once[0][0]
@@ -104,12 +107,13 @@ def _ongoing(account: Account, level: int, times: Times, config: FeedbackConfig)
     task, step = account.task, account.step
     silent_s = times.voice_end_s + config.quiet_s - LEAD_S
     if account.pending and level >= RESULTS:
-        yield min(task.steps[account.pending[0]].ended_s + config.merge_s, silent_s), About.RESULT
+        merged_s = max(task.steps[account.pending[0]].ended_s + config.merge_s, account.again_s)
+        yield min(merged_s, silent_s), About.RESULT
     if level == EVERYTHING and step and not step.told and not account.pending:
         yield step.began_s, About.PLAN
-    if level >= MILESTONES and account.reported_left is None and task.left:
+    if level == MILESTONES and account.reported_left is None and task.left:
         yield task.began_s + config.remaining_s, About.REMAINING
-    if level >= MILESTONES and step:
+    if level >= MILESTONES and (step or task.count):
         yield task.heard_s + config.background_s, About.BACKGROUND
     if level >= RESULTS and (step or task.count):
         yield silent_s, _filler(account, times.now_s, config)

@@ -34,6 +34,17 @@ class SpeakerConfig(BaseModel):
     max_waiting: int = Field(16, ge=1, le=1000, description="Most sentences that may wait; the least urgent goes.")
     max_spoken_s: float = Field(30.0, ge=1.0, le=300.0, description="A sentence is cut off after this much speech.")
 
+    barge_in: bool = Field(
+        True,
+        description="Whether speech stops for a voice on audio (without the speech itself in it); needs silero-vad.",
+        json_schema_extra=READ_ONLY,
+    )
+    voice_probability: float = Field(0.5, ge=0.05, le=0.99, description="A sound is a voice from this probability up.")
+    resume_after_s: float = Field(0.8, ge=0.1, le=10.0, description="Speech goes on after so long without a voice.")
+    ducking_db: float = Field(
+        -12.0, ge=-60.0, le=0.0, description="Gain that speech/ducking asks of other sounds during speech."
+    )
+
 
 class FeedbackConfig(BaseModel):
     """How much is said of a task, and when. The node's parameters `feedback.*` are made from it.

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from mm_edge.feedback.clock import Clock
 from mm_edge.feedback.config import SpeakerConfig
-from mm_edge.feedback.playback import Playback, SpeechAudio, SpeechStatus
+from mm_edge.feedback.playback import Output, Playback
 from mm_edge.feedback.utterance import Utterance
 from mm_edge.feedback.voice import Voice
 
-Timed = tuple[int, SpeechAudio | SpeechStatus]
+Timed = tuple[int, Output]
 
 
 class MovableClock(Clock, Protocol):

@@ -150,8 +150,8 @@ class Policy:
         try:
             offset = _within(int(state["offset"]), -EVERYTHING, EVERYTHING)
             records = {name_of(kind): _record(values) for kind, values in state["kinds"].items()}
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"no state of feedback: {type(error).__name__}: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ValueError(f"no state of feedback ({type(error).__name__}: {error})") from error
         with self._lock:
             self._offset, self._records = int(offset), dict([*records.items()][-MAX_KINDS:])
 
@@ -211,7 +211,7 @@ def _record(values: Mapping[str, Any]) -> Record:
     runs, watched = (int(values[name]) for name in ("runs", "watched"))
     for number in (worked, failed, runs, watched):
         if not 0 <= number <= MOST_RUNS:
-            raise ValueError(f"no state of feedback: {number} is no count")
+            raise ValueError(f"{number} is no count")
     return Record(worked, failed, runs, watched, steps)
 
 

@@ -43,8 +43,15 @@ class Remark:
     chime: bool = False
 
 
-Offer = tuple[float, float, Account, Verbosity, About]
-"""From when on something may be said, the account's last remark, and what."""
+@dataclass(frozen=True)
+class Offer:
+    """Something that may be said from a moment on; rank: how much it matters, 0 most."""
+
+    from_s: float
+    rank: int
+    account: Account
+    verbosity: Verbosity
+    about: About
 
 
 class Progress:
@@ -98,8 +105,11 @@ class Progress:
         account = self._accounts.get(remark.task.id) if remark else None
         if remark is None or whole or account is None or account.task is not remark.task:
             return
-        never = account.task.closed or account.quiet or self.policy.muted
-        (account.untold if never else account.pending).extend(remark.told)
+        if account.task.closed or account.quiet or self.policy.muted:
+            account.untold += remark.told
+        else:
+            account.pending = sorted({*account.pending, *remark.told})
+            account.again_s = now_s + self.config.merge_s
 
     def stop(self) -> None:
         """The user wants no more of what is running: from these tasks only failures, questions and the end."""
@@ -120,18 +130,18 @@ class Progress:
         now_s = self._advance(now_s)
         for account in list(self._accounts.values()):
             self._settle(account, now_s)
-        due = [offer for offer in self._offers() if offer[0] <= now_s]
+        due = [offer for offer in self._offers() if offer.from_s <= now_s]
         if not due:
             return None
-        _, _, account, verbosity, about = min(due, key=lambda offer: offer[:2])
-        remark = self._remark(account, verbosity, about)
-        account.remarked_s = now_s
+        chosen = min(due, key=lambda offer: (offer.rank, offer.account.remarked_s))
+        remark = self._remark(chosen.account, chosen.verbosity, chosen.about)
+        chosen.account.remarked_s = now_s
         self.spoke(remark.text, now_s)
         return remark
 
     def next_s(self) -> float:
         """When `next` has to be asked again if no message comes; infinity: never."""
-        moments = [offer[0] for offer in self._offers()]
+        moments = [offer.from_s for offer in self._offers()]
         moments += [a.task.heard_s + self.config.forget_s for a in self._accounts.values() if not a.task.closed]
         return min(moments, default=inf)
 
@@ -140,10 +150,12 @@ class Progress:
         """That are known, the one heard of last at the end."""
         return sorted(self._book, key=lambda task: task.heard_s)
 
-    @property
-    def untold(self) -> list[tuple[Task, Step]]:
-        """Results that were left out, in the order of their tasks."""
-        return [(a.task, a.task.steps[i]) for a in self._accounts.values() for i in a.untold if i in a.task.steps]
+    def recall(self) -> list[Step]:
+        """Results that were left out, and are told now; in the order of their tasks."""
+        found = [a.task.steps[index] for a in self._accounts.values() for index in a.untold]
+        for account in self._accounts.values():
+            account.untold.clear()
+        return found
 
     def verbosity(self, task: Task) -> Verbosity:
         """How much is said of a task now."""
@@ -228,8 +240,8 @@ class Progress:
         self.faults.append(("task_never_ended", f"{task.name}: nothing for {self.config.forget_s:.0f} s"))
         if not account.failed:
             self.policy.failed(task.kind)
-        self._accounts.pop(task.id, None)
-        self._book.drop(task)
+        account.at_once.append((About.GIVEN_UP, 0))
+        task.closed = True
 
     def _close(self, account: Account) -> None:
         task = account.task
@@ -245,18 +257,22 @@ class Progress:
     def _offers(self) -> Iterator[Offer]:
         times = Times(self._now_s, self._voice_end_s)
         for account in self._accounts.values():
-            if account.task.closed and not account.at_once:
+            if (account.task.closed or self.policy.muted) and not account.at_once:
                 continue
             verbosity = self.verbosity(account.task)
             fitting = len(self._fitting(account, "Done."))
             hold_s = self._now_s + HOLD_S if verbosity.hold else -inf
-            for from_s, about in may_say(account, verbosity.level, fitting, times, self.config):
-                yield max(from_s, hold_s), account.remarked_s, account, verbosity, about
+            offers = may_say(account, verbosity.level, fitting, times, self.config)
+            for rank, (from_s, about) in enumerate(offers):
+                yield Offer(max(from_s, hold_s), rank, account, verbosity, about)
 
     def _remark(self, account: Account, verbosity: Verbosity, about: About) -> Remark:
         task, speech, step = account.task, self._speech, account.step
         if about == About.TAKEN_ON:
             return self._acknowledgement(account, verbosity)
+        if about == About.GIVEN_UP:
+            account.at_once.clear()
+            return Remark(remarks.given_up(speech, task), about, task, verbosity)
         if about in (About.QUESTION, About.FAILURE, About.CORRECTION):
             return Remark(self._exception(account), about, task, verbosity)
         if about == About.RESULT:

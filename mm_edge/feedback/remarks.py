@@ -87,8 +87,8 @@ def joined(texts: Sequence[str]) -> str:
 def done(speech: Speech, task: Task, told: str) -> str:
     """The end; `told`: what was not said before of what was found, as sentences."""
     if task.missing:
-        unheard = f"but nothing was heard of step {task.missing[0]}."
-        return speech.first_that_fits(f"{capital(task.name)}: done, {unheard}", f"Done, {unheard}")
+        unknown = f"but step {task.missing[0]} is unknown."
+        return speech.first_that_fits(f"{capital(task.name)}: done, {unknown}", f"Done, {unknown}")
     if told:
         return speech.first_that_fits(f"Done. {told}", told)
     return speech.first_that_fits(f"{capital(task.name)}: done.", "Done.")
@@ -133,7 +133,7 @@ def in_background(speech: Speech, task: Task, step: Step | None) -> str:
 
 
 def given_up(speech: Speech, task: Task) -> str:
-    return speech.first_that_fits(f"I heard no more of {task.name}.", "I heard no more of a task.")
+    return speech.first_that_fits(f"{capital(task.name)}: I heard no more.", "I heard no more of a task.")
 
 
 def _steps(number: int) -> str:

@@ -127,6 +127,7 @@ class TaskBook:
         """Write down one message. Never raises for what it holds."""
         try:
             step, task_id = _step(message, now_s), short(message.task_id) or short(message.task)
+            count, stamp_ns = max(0, int(message.count)), _stamp_ns(message)
         except (AttributeError, TypeError, ValueError) as error:
             return Change(News.NOTHING, faults=(("bad_task_step", str(error)),))
         task = self.tasks.get(task_id)
@@ -134,8 +135,8 @@ class TaskBook:
             task = self.tasks[task_id] = _task(message, task_id, now_s)
         faults = [*self._crowded(task)]
         task.heard_s = now_s
-        task.count = int(message.count) or task.count
-        task.stamp_ns = _stamp_ns(message)
+        task.count = count or task.count
+        task.stamp_ns = stamp_ns
         task.closed = task.closed and not step.runs
         news, more = _entered(task, step)
         return Change(news, task, task.steps.get(step.index), (*faults, *more))

@@ -12,6 +12,7 @@ from mm_edge.assistant.background import background
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.intake import TOPICS, Intake
+from mm_edge.assistant.narrator import Glance, Talk
 from mm_edge.assistant.profiling import keep, known_times
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.session import Session
@@ -24,8 +25,11 @@ from mm_edge.compute.processing_time import Level
 from mm_edge.engine import load, plans_path, trust_path, weights_path
 from mm_edge.engine.export import default_cache
 from mm_edge.engine.graph_engine import GraphEngine
+from mm_edge.feedback.config import FeedbackConfig
+from mm_edge.feedback.hearing import has_voice, open_detector
 from mm_edge.feedback.utterance import Utterance
 from mm_edge.memory.report import MemoryReport
+from mm_edge.msg import SpeechStatus
 from mm_edge.nodes.convert import message_class
 from mm_edge.nodes.diagnostics import Status
 from mm_edge.nodes.managed import ManagedNode
@@ -34,10 +38,17 @@ from mm_edge.trust.report import TrustReport
 
 REQUEST_QOS, EVENT_QOS = QoSProfile(depth=1000), QoSProfile(depth=10)
 """A burst of requests must not overwrite itself."""
-RELIABLE = {"request": REQUEST_QOS, "task_step": REQUEST_QOS, "event": EVENT_QOS}
+RELIABLE = {"request": REQUEST_QOS, "task_step": REQUEST_QOS, "event": EVENT_QOS, "speech/control": EVENT_QOS}
 """Inputs of which none may be lost; of the others the newest counts."""
 FAULT_SHOWN_S = 5.0
 """A fault of the inputs is a warning for this long."""
+TALK_PROBABILITY = 0.5
+
+
+def talk() -> Talk | None:
+    """Whether people talk in the car, if the machine can tell."""
+    detector, _ = open_detector()
+    return None if detector is None else lambda samples: has_voice(detector, samples, TALK_PROBABILITY)
 
 
 class AssistantNode(ManagedNode):
@@ -49,6 +60,7 @@ class AssistantNode(ManagedNode):
         self._engine: GraphEngine | None = None
         super().__init__("assistant", STAGES, **options)
         self._settings = self.parameters(AssistantConfig, applied=self._apply)
+        self._feedback = self.parameters(FeedbackConfig, "feedback", applied=self._apply)
 
     def configure(self) -> None:
         config = self._settings.config
@@ -60,8 +72,9 @@ class AssistantNode(ManagedNode):
         self._identity = this_machine(self._engine.name, config.threads, self._constants.weights_sha256)
         latency = known_times(self._engine, table, self.clock, self._identity, default_cache())
         self._planner = Planner(table, latency)
-        self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice)
+        self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice, Glance)
         self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in TOPICS.items()]
+        self._inputs.append(self.create_subscription(SpeechStatus, "speech/status", self._heard, REQUEST_QOS))
 
     def activate(self) -> None:
         assert self._engine is not None
@@ -78,8 +91,8 @@ class AssistantNode(ManagedNode):
             self._background.submit,
             self._planner,
         )
-        self._worker = Worker(session, self.publish)
-        self._intake = Intake(self._inbox, self._worker.submit, self._worker.refuse)
+        self._worker = worker = Worker(session, self.publish, self._feedback.config, talk())
+        self._intake = Intake(self._inbox, worker.submit, worker.refuse, worker.tell, worker.command)
         self._worker.start()
 
     def deactivate(self) -> None:
@@ -101,7 +114,7 @@ class AssistantNode(ManagedNode):
             self.times.add({stage: getattr(output, f"{stage}_ms") for stage in STAGES}, self.clock.monotonic_s())
 
     def tasks(self) -> list[Any]:
-        return [self._input_status, self._engine_status]
+        return [self._input_status, self._engine_status, self._feedback_status]
 
     def busy_s(self) -> float:
         return 0.0 if self._worker is None else self._worker.busy_s
@@ -114,9 +127,20 @@ class AssistantNode(ManagedNode):
         qos = RELIABLE.get(topic, qos_profile_sensor_data)
         return self.create_subscription(message_class(msgtype), topic, receive, qos)
 
-    def _apply(self, config: AssistantConfig) -> None:
+    def _heard(self, message: Any) -> None:
         if self._worker is not None:
-            self._worker.configure(config)
+            self._worker.heard(message)
+
+    def _apply(self, _: Any) -> None:
+        if self._worker is not None:
+            self._worker.configure(self._settings.config, self._feedback.config)
+
+    def _feedback_status(self) -> Status:
+        """How much is said of the tasks that run, and how reliable each kind has been."""
+        if self._worker is None:
+            return Status("feedback", Level.OK, "not active")
+        values = self._worker.narrator.standing()
+        return Status("feedback", Level.OK, "muted by the user" if values["muted"] else "speaking", values)
 
     def _engine_status(self) -> Status:
         """Which engine runs the model, and why a preferred one does not."""

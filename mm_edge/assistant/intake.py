@@ -31,8 +31,8 @@ TOPICS = {
 
 
 class Intake:
-    """`submit` takes a Request; `refuse` takes the id of one that cannot be served and the reason; `tell` takes something
-    like a TaskStep (None: it is only logged); `command` takes a word of speech/control."""
+    """What `submit`, `refuse`, `tell` and `command` take: a Request; the id of one that cannot be served and the reason;
+    something like a TaskStep (where nobody tells of it, it is logged); a word of speech/control."""
 
     def __init__(
         self,

@@ -78,7 +78,8 @@ class Times:
 def may_say(
     account: Account, level: int, fitting: int, times: Times, config: FeedbackConfig
 ) -> Iterator[tuple[float, About]]:
-    """What may be said from when on, what matters most first. fitting: how many pending results one clause holds beside the end."""
+    """What may be said from when on, what matters most first. fitting: how many pending results one clause holds
+    beside the end."""
     task = account.task
     if account.at_once:
         yield -inf, account.at_once[0][0]

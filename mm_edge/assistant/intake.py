@@ -31,7 +31,7 @@ TOPICS = {
 
 
 class Intake:
-    """What `submit`, `refuse`, `tell` and `command` take: a Request; the id of one that cannot be served and the reason;
+    """What `submit`, `refuse`, `tell` and `command` take: a Request; the id of one that cannot be served, and why;
     something like a TaskStep (where nobody tells of it, it is logged); a word of speech/control."""
 
     def __init__(

@@ -258,3 +258,24 @@ def test_the_path_is_published_for_what_is_seen(assistant, probe, until) -> None
     until(seen, assistant, probe.node)
     assert paths[0].header.frame_id == "base_link"
     assert len(paths[0].poses) == 8
+
+
+def test_a_task_is_told_shown_and_diagnosed(assistant, probe, until) -> None:
+    from mm_edge.msg import SpeechStatus, TaskStep, Utterance
+    from std_msgs.msg import String
+
+    glances: list[str] = []
+    probe.node.create_subscription(String, "glance", lambda message: glances.append(message.data), 10)
+    statuses = probe.node.create_publisher(SpeechStatus, "speech/status", 10)
+    until(lambda: probe.node.count_publishers("glance") and statuses.get_subscription_count(), assistant, probe.node)
+    probe.publish("task_step", stamped(TaskStep(task_id="t", task="pizza", index=1, count=2, name="find Luigi")))
+    until(lambda: glances and probe.utterances, assistant, probe.node)
+    (remark,) = probe.utterances
+    assert (remark.text, remark.kind) == ("OK, find Luigi first.", Utterance.PROGRESS)
+    assert glances == ["1/2 find Luigi"]
+    shown = lambda: {pair.key: pair.value for pair in probe.statuses["assistant: feedback"].values}  # noqa: E731
+    until(lambda: shown().get("verbosity of pizza") == "3", assistant, probe.node)
+    probe.publish("speech/control", String(data="mute"))
+    until(lambda: probe.message("assistant: feedback") == "muted by the user", assistant, probe.node)
+    statuses.publish(SpeechStatus(utterance_id=remark.id, state=SpeechStatus.MUTED))
+    until(lambda: glances[-1] == "muted, 1/2 find Luigi", assistant, probe.node)

@@ -24,11 +24,15 @@ def unsupported(text: str, at_s: float, messages: Sequence[Message]) -> list[str
 
 
 class Known:
-    """What the messages so far say; a step's newest message counts."""
+    """What the messages so far say; a step's newest message counts, but a beginning after its success is late."""
 
     def __init__(self, messages: Sequence[Any]) -> None:
-        self.newest = {(message.task_id, message.index): message for message in messages}
+        self.newest: dict[tuple[str, int], Any] = {}
         self.messages = messages
+        for message in messages:
+            before = self.newest.get((message.task_id, message.index))
+            if before is None or before.status != SUCCEEDED or message.status != STARTED:
+                self.newest[message.task_id, message.index] = message
 
     def named(self, name: str, status: int) -> list[Any]:
         return [m for m in self.newest.values() if m.name.lower() == name.lower() and m.status == status]
@@ -46,12 +50,12 @@ class Known:
 
 
 def claims(text: str, known: Known) -> Iterator[str]:
-    """The clauses of a text; a result may hold full stops, so known ones are taken out first."""
+    """The clauses of a text; a result may hold full stops, so known ones are taken out first, with their steps' names
+    before those without."""
+    found = [m for m in known.newest.values() if m.result and m.status == SUCCEEDED]
     rest = text
-    for message in known.newest.values():
-        for form in (f"{message.name}: {message.result}.", f"{message.result}."):
-            if message.result and message.status == SUCCEEDED:
-                rest = re.sub(re.escape(form), " ", rest, count=1, flags=re.IGNORECASE)
+    for form in (*(f"{m.name}: {m.result}." for m in found), *(f"{m.result}." for m in found)):
+        rest = re.sub(rf"(^|(?<=[.] )){re.escape(form)}", "", rest, count=1, flags=re.IGNORECASE)
     yield from filter(None, (clause.strip() for clause in re.split(r"(?<=[.?])\s+", rest.strip())))
 
 
@@ -79,7 +83,8 @@ def _done(known: Known, name: str) -> bool:
 
 
 def _step(known: Known, index: str, *statuses: int) -> bool:
-    return any(m.index == int(index) and m.status in statuses for m in known.newest.values())
+    """Whether that step is known, in one of these states if any are named."""
+    return any(m.index == int(index) and (not statuses or m.status in statuses) for m in known.newest.values())
 
 
 def _number(word: str) -> int:
@@ -101,6 +106,10 @@ RULES: tuple[tuple[str, Callable[..., bool]], ...] = (
     (r"(?:.+: )?(\w+) steps? left\.", lambda known, n: _number(n) in known.lefts()),
     (r"Step \d+ of \d+: (.+)\.", _runs),
     (r"Step (\d+): done\.", lambda known, index: _step(known, index, SUCCEEDED)),
+    (
+        r"(?:.+: )?done, but step (\d+) is unknown\.",
+        lambda known, index: known.ended("") and not _step(known, index),
+    ),
     (r"Done\.", lambda known: known.ended("")),
     (r"(.+): done\.", _done),
     (r"Step (\d+) failed\.", lambda known, index: _step(known, index, FAILED)),

@@ -77,11 +77,11 @@ class Heard:
             self.outputs.append((time.perf_counter(), output))
             self.changed.notify_all()
 
-    def first(self, kind: type, since: int, holds: Callable[[Any], bool] = lambda _: True) -> float | None:
-        """When the first output of a kind since the n-th came, for which something holds; None after GIVE_UP_S."""
+    def first(self, kind: type, holds: Callable[[Any], bool] = lambda _: True) -> float | None:
+        """When the first output of a kind came for which something holds; None after GIVE_UP_S."""
 
         def found() -> list[float]:
-            return [at_s for at_s, out in self.outputs[since:] if isinstance(out, kind) and holds(out)]
+            return [at_s for at_s, out in self.outputs if isinstance(out, kind) and holds(out)]
 
         with self.changed:
             return found()[0] if self.changed.wait_for(found, GIVE_UP_S) else None
@@ -94,16 +94,20 @@ def acknowledgements_ms(engine: Engine, seed: int, trials: int) -> list[float]:
     playback = Playback(SpeakerConfig(), voice, SystemClock(), heard)
     playback.start()
 
+    said: list[str] = []
+
     def publish(output: Any) -> None:
         if isinstance(output, Utterance) and output.kind == Kind.PROGRESS:
+            said.append(output.id)
             playback.say(output)
 
     with looking(engine, seed, publish) as worker:
         for number in range(trials):
             time.sleep(rng.uniform(*REST_S))
-            since, began_s = len(heard.outputs), time.perf_counter()
+            said.clear()
+            began_s = time.perf_counter()
             worker.tell(_step(number))
-            sounded_s = heard.first(SpeechAudio, since)
+            sounded_s = heard.first(SpeechAudio, lambda piece: piece.utterance_id in said)
             found.append(GIVE_UP_S * 1e3 if sounded_s is None else (sounded_s - began_s) * 1e3)
             worker.command("stop")
             playback.control("stop")
@@ -163,7 +167,7 @@ def barge_in(seed: int, trials: int) -> Stopped:
         playback = Playback(SpeakerConfig(), voice, SystemClock(), heard)
         playback.start()
         playback.say(Utterance(0, f"u{number}", LONG, Kind.ANSWER, Priority.NORMAL))
-        heard.first(SpeechAudio, 0)
+        heard.first(SpeechAudio)
         time.sleep(rng.uniform(*SPEAKS_S))
         if call is not None and number % 2:
             detected_s, detection_ms = _interrupt(playback, call)
@@ -211,7 +215,7 @@ def _call(voice: Voice) -> np.ndarray | None:
 
 def _silence_ms(heard: Heard, since_s: float) -> float:
     """By the stamps of what was given out, whatever plays it: a piece is heard to its end."""
-    heard.first(SpeechStatus, 0, lambda status: status.state == State.INTERRUPTED)
+    heard.first(SpeechStatus, lambda status: status.state == State.INTERRUPTED)
     offset_s = time.time() - time.perf_counter()
     pieces = [out for _, out in heard.outputs if isinstance(out, SpeechAudio) and out.samples.size]
     ends_s = [piece.stamp_ns / 1e9 + piece.samples.size / piece.sample_rate_hz for piece in pieces]

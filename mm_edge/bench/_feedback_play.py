@@ -185,6 +185,7 @@ class Adaptive:
 
         for at_s, message in scene.messages():
             later(at_s, lambda message=message: self.narrator.tell(message))  # type: ignore[misc]
+        later(scene.ended_s, self.narrator.due)
         for at_s, output in self._until_quiet(start_s, events):
             if isinstance(output, Utterance):
                 spoken = speaker.say(output.text, at_s, output.topic == EARCON)
@@ -197,7 +198,7 @@ class Adaptive:
     def _until_quiet(
         self, start_s: float, events: list[tuple[float, int, Callable[[], list[Any]]]]
     ) -> Iterator[tuple[float, Any]]:
-        """What comes out, and when, until nothing more happens but by the passing of long times."""
+        """What comes out, and when, until every event was, and what they led to was said."""
         while events:
             at_s = self._clock.monotonic_s() - start_s
             due_s = at_s + max(0.0, self.narrator.left_s()) + 1e-6

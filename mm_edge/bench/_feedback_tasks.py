@@ -22,6 +22,8 @@ from mm_edge.feedback.wording import short
 SHORTEST_S, LONGEST_S = 2.0, 15.0
 THINKING_S = (0.2, 2.0)
 """Between steps, while the agent decides what is next."""
+LOST, DOUBLED, DELAYED, LATE_S = 0.1, 0.1, 0.2, 6.0
+"""What happens to messages on their way, where anything does."""
 CAR_BENCH = "MM_EDGE_CAR_BENCH"
 """Environment variable: path of CAR-bench's transcripts (github.com/CAR-bench/car-bench, MIT)."""
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "car_bench_base_transcripts.json"
@@ -76,6 +78,8 @@ class Scene:
     kind: str
     name: str
     steps: tuple[Step, ...]
+    noise: int | None = None
+    """Seed of what happens to its messages on their way; None: nothing."""
 
     @property
     def ended_s(self) -> float:
@@ -88,12 +92,23 @@ class Scene:
             timed.append((step.began_s, self._message(step, STARTED, "")))
             status = SUCCEEDED if step.works else FAILED
             timed.append((step.ended_s, self._message(step, status, step.result)))
+        if self.noise is not None:
+            timed = disturbed(timed, np.random.default_rng([self.noise, 53]))
         return sorted(timed, key=lambda entry: entry[0])
 
     def _message(self, step: Step, status: int, result: str) -> SimpleNamespace:
         header = SimpleNamespace(stamp=SimpleNamespace(sec=0, nanosec=0), frame_id="")
         named = {"task_id": self.id, "task": self.name, "kind": self.kind, "count": len(self.steps)}
         return SimpleNamespace(header=header, index=step.index, name=step.name, status=status, result=result, **named)
+
+
+def disturbed(timed: list[tuple[float, Any]], rng: np.random.Generator) -> list[tuple[float, Any]]:
+    """Some are lost, some come twice, some come late: after those that follow them. The first one comes in time."""
+    first, *rest = timed
+    kept = [entry for entry in rest if rng.random() >= LOST]
+    twice = [(at_s + rng.uniform(0, LATE_S), message) for at_s, message in kept if rng.random() < DOUBLED]
+    late = [(at_s + (rng.uniform(0, LATE_S) if rng.random() < DELAYED else 0), message) for at_s, message in kept]
+    return [first, *late, *twice]
 
 
 def generated(rng: np.random.Generator, number: int, kind: str, count: int, fails: bool = False) -> Scene:

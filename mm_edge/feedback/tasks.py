@@ -20,6 +20,8 @@ MAX_TASKS = 32
 """That are followed at a time; the one silent for longest is given up."""
 MAX_STEPS = 200
 HIGH_STAKES = 2
+LATE_S = 5.0
+"""So long after the end of a task, what still comes is late."""
 
 
 class News(Enum):
@@ -131,13 +133,13 @@ class TaskBook:
         except (AttributeError, TypeError, ValueError) as error:
             return Change(News.NOTHING, faults=(("bad_task_step", str(error)),))
         task = self.tasks.get(task_id)
-        if task is None or (task.closed and step.runs and not task.failed):
+        if task is None or _begins_anew(task, step, now_s):
             task = self.tasks[task_id] = _task(message, task_id, now_s)
         faults = [*self._crowded(task)]
         task.heard_s = now_s
         task.count = count or task.count
         task.stamp_ns = stamp_ns
-        task.closed = task.closed and not step.runs
+        task.closed = task.closed and not (step.runs and task.failed and not task.done)
         news, more = _entered(task, step)
         return Change(news, task, task.steps.get(step.index), (*faults, *more))
 
@@ -149,6 +151,11 @@ class TaskBook:
             oldest = min((each for each in self if each is not task), key=lambda each: each.heard_s)
             self.drop(oldest)
             yield "too_many_tasks", f"more than {MAX_TASKS} tasks run; {oldest.name} is not followed any more"
+
+
+def _begins_anew(task: Task, step: Step, now_s: float) -> bool:
+    """Whether a task that ended runs once more, under the same id; soon after its end, its own messages are late."""
+    return task.closed and step.runs and step.index == 1 and now_s - task.heard_s >= LATE_S
 
 
 def _entered(task: Task, new: Step) -> tuple[News, list[tuple[str, str]]]:

@@ -93,6 +93,15 @@ def test_a_late_message_does_not_begin_a_task_anew() -> None:
     assert task.closed
 
 
+def test_the_beginning_of_the_last_step_may_come_after_its_end() -> None:
+    made, _, _ = book(began(1, count=2), found(1, count=2), found(2, count=2))
+    (task,) = made
+    task.closed = True
+    change = made.take(began(2, count=2), 4.0)
+    assert (change.task, change.news, task.closed) == (task, News.NOTHING, True)
+    assert [name for name, _ in change.faults] == ["task_step_order"]
+
+
 def test_two_tasks_are_kept_apart_and_one_without_an_id_goes_by_its_name() -> None:
     made, _, _ = book(began(1, task_id="a"), began(1, task_id="b"), began(1, task_id="", task="park"))
     assert [*made.tasks] == ["a", "b", "park"]

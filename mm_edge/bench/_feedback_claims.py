@@ -55,7 +55,7 @@ def claims(text: str, known: Known) -> Iterator[str]:
     found = [m for m in known.newest.values() if m.result and m.status == SUCCEEDED]
     rest = text
     for form in (*(f"{m.name}: {m.result}." for m in found), *(f"{m.result}." for m in found)):
-        rest = re.sub(rf"(^|(?<=[.] )){re.escape(form)}", "", rest, count=1, flags=re.IGNORECASE)
+        rest = re.sub(rf"(^|(?<=[.] )){re.escape(form)}\s*", "", rest, count=1, flags=re.IGNORECASE)
     yield from filter(None, (clause.strip() for clause in re.split(r"(?<=[.?])\s+", rest.strip())))
 
 

@@ -16,6 +16,8 @@ from mm_edge.feedback.tasks import Step, Task
 
 LEAD_S = 0.5
 """How long before a silence would be too long a remark goes out: the voice has to get ready."""
+PATIENCE_S = 2.0
+"""How long a result waits for a free voice before it is put into the line of what is to be spoken."""
 
 
 class About(Enum):
@@ -91,7 +93,12 @@ def may_say(
         yield task.began_s, About.TAKEN_ON
     elif not account.quiet and not account.background:
         for from_s, about in _ongoing(account, level, times, config):
-            yield max(from_s, times.voice_end_s), about
+            yield (_queued(from_s, times) if about == About.RESULT else max(from_s, times.voice_end_s)), about
+
+
+def _queued(from_s: float, times: Times) -> float:
+    """A result waits for the voice, but not for ever: then it waits in line behind what is being said."""
+    return min(max(from_s, times.voice_end_s), from_s + PATIENCE_S)
 
 
 def _end(account: Account, fitting: int, times: Times, config: FeedbackConfig) -> tuple[float, About]:
@@ -100,7 +107,7 @@ def _end(account: Account, fitting: int, times: Times, config: FeedbackConfig) -
     task = account.task
     alone = bool(task.missing) or (task.failed and not task.done)
     if fitting < len(account.pending) or (account.pending and alone):
-        return times.voice_end_s, About.RESULT
+        return _queued(account.over_s, times), About.RESULT
     return account.over_s + (config.merge_s if task.missing else 0.0), About.OVER
 
 

@@ -102,6 +102,18 @@ def test_other_sentences_count_as_speech() -> None:
     assert progress.next_s() > quiet_s
 
 
+def test_a_voice_that_is_never_free_does_not_keep_a_result_back_for_ever() -> None:
+    progress, said = made(), []
+    progress.take(began(1), 0.0)
+    progress.next(0.0)
+    progress.take(found(1, "here"), 3.0)
+    for at_s in range(3, 12):
+        progress.spoke("There is a red light ahead and a siren behind us.", float(at_s))
+        remark = progress.next(float(at_s))
+        said += [(at_s, remark.text)] if remark else []
+    assert said == [(7, "Find Anna: here.")]
+
+
 @given(st.lists(st.floats(0.2, 14.0), min_size=3, max_size=3), st.sampled_from([0, 8, 20, 120]))
 @settings(max_examples=60, deadline=None)
 def test_whatever_the_times(each_s: list[float], runs: int) -> None:

@@ -7,8 +7,7 @@ weights: two runs say the same. Only the measured durations in the reports diffe
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
-from math import ceil
+from math import ceil, isinf
 from typing import Any
 
 from mm_edge.assistant.clock import ManualClock
@@ -43,18 +42,24 @@ class OfflineAssistant:
         self._intake = Intake(self.inbox, self._submit, self._refuse, self._tell, self._command)
         self._said: list[Any] = []
 
-    def advance(self, stamp_ns: int) -> Iterator[tuple[int, Any]]:
-        """Let time pass until a moment; yields (said at in ns, output) for what came due before it."""
-        while self._narrator.left_s() < (stamp_ns - self.clock.now_ns()) / 1e9:
-            left_ns = ceil(self._narrator.left_s() * 1e9) + ROUNDING_NS
-            self.clock.set(self.clock.now_ns() + max(ROUNDING_NS, left_ns))
-            for output in self._narrator.due():
-                yield self.clock.now_ns(), output
+    def due_ns(self) -> int | None:
+        """When something is to be said though nothing comes in; None: never."""
+        left_s = self._narrator.left_s()
+        return None if isinf(left_s) else self.clock.now_ns() + max(0, ceil(left_s * 1e9)) + ROUNDING_NS
+
+    def advance(self, stamp_ns: int) -> list[Any]:
+        """Let time pass until a moment, at most until `due_ns`; returns what is to be said then."""
+        self.clock.set(max(stamp_ns, self.clock.now_ns()))
+        return self._narrator.due()
+
+    def heard(self, status: Any) -> list[Any]:
+        """A SpeechStatus-like message; returns what is to be said of it."""
+        return self._narrator.heard(status)
 
     def receive(self, topic: str, message: Any, stamp_ns: int) -> list[Any]:
         """Take in one message of intake.TOPICS, received at `stamp_ns`; returns the outputs it led to, in order.
 
-        What came due before it has been told by `advance`.
+        What was due before it has been told by `advance`.
         """
         self.clock.set(max(stamp_ns, self.clock.now_ns()))
         self._intake.receive(topic, message)
@@ -78,11 +83,3 @@ class OfflineAssistant:
 
     def _refuse(self, request_id: str, why: str) -> None:
         self._said.append(refused(request_id, why, self.clock))
-
-
-def replay(assistant: OfflineAssistant, messages: Iterable[tuple[str, Any, int]]) -> Iterator[tuple[int, Any]]:
-    """(topic, message, received at in ns) in order of time -> (said at in ns, output)."""
-    for topic, message, stamp_ns in messages:
-        yield from assistant.advance(stamp_ns)
-        for output in assistant.receive(topic, message, stamp_ns):
-            yield stamp_ns, output

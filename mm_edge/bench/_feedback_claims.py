@@ -113,6 +113,7 @@ RULES: tuple[tuple[str, Callable[..., bool]], ...] = (
     (r"Done\.", lambda known: known.ended("")),
     (r"(.+): done\.", _done),
     (r"Step (\d+) failed\.", lambda known, index: _step(known, index, FAILED)),
+    (r"Failed: (.+)\.", lambda known, why: any(m.result == why and m.status == FAILED for m in known.messages)),
     (r"(.+) failed(?:: .+)?\.", lambda known, name: bool(known.named(name, FAILED))),
     (r"(.+) takes long; I go on quietly\.", _runs),
     (r"It takes long; I go on quietly\.", lambda known: not known.ended("")),

@@ -96,7 +96,7 @@ def done(speech: Speech, task: Task, told: str) -> str:
 
 def failure(speech: Speech, step: Step) -> str:
     name = capital(step.name)
-    why = [f"{name} failed: {step.result}."] if step.result else []
+    why = [f"{name} failed: {step.result}.", f"Failed: {step.result}."] if step.result else []
     return speech.first_that_fits(*why, f"{name} failed.", f"Step {step.index} failed.")
 
 

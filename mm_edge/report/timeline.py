@@ -48,12 +48,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Sentence:
-    """began_s, ended_s: when it was heard; without a speaker's report, when it was published."""
+    """began_s, ended_s: when it was heard; without a speaker's report, when it was published. whole: to its end."""
 
     text: str
     kind: int
     began_s: float
     ended_s: float
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def spoken(recording: Recording) -> list[Sentence]:
             found.append(Sentence(utterance.text, utterance.kind, t_s, t_s))
         elif STARTED in states:
             began_s = states[STARTED]
-            found.append(Sentence(utterance.text, utterance.kind, began_s, max(states.values())))
+            found.append(Sentence(utterance.text, utterance.kind, began_s, max(states.values()), FINISHED in states))
     return sorted(found, key=lambda sentence: sentence.began_s)
 
 
@@ -122,7 +123,10 @@ def _line(task: Task, sentences: Sequence[Sentence], kinds: Sequence[str]) -> Li
 
 
 def _heard(scale: Scale, number: int, each: Sentence, kinds: Sequence[str]) -> Bar:
-    named = {"label": str(number), "kind": kinds[each.kind], "text": each.text, "at": clock(each.began_s, 1)}
+    kind, text = kinds[each.kind], each.text
+    if not each.whole:
+        kind, text = f"{kind} cut", f"{text} (cut off)"
+    named = {"label": str(number), "kind": kind, "text": text, "at": clock(each.began_s, 1)}
     return scale.bar(each.began_s, each.ended_s, **named)
 
 
@@ -143,4 +147,5 @@ def _bar(scale: Scale, step: Step, now_s: float) -> Bar:
 
 def clock(t_s: float, digits: int = 0) -> str:
     """1:05 or 1:05.2"""
-    return f"{int(t_s // 60)}:{t_s % 60:0{3 + digits if digits else 2}.{digits}f}"
+    minutes, seconds = divmod(round(t_s, digits), 60)
+    return f"{int(minutes)}:{seconds:0{3 + digits if digits else 2}.{digits}f}"

@@ -18,7 +18,7 @@ from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.narration import Narration
 from mm_edge.assistant.narrator import REPLIES, Glance, Narrator
-from mm_edge.assistant.offline import OfflineAssistant, replay
+from mm_edge.assistant.offline import OfflineAssistant
 from mm_edge.assistant.request import Request, Stakes
 from mm_edge.feedback.config import FeedbackConfig
 from mm_edge.feedback.earcon import TOPIC as EARCON
@@ -236,12 +236,14 @@ def test_a_new_drive_forgets_the_tasks(narrated: Narrated, make: Callable[..., A
 
 def test_offline_remarks_come_between_the_messages(parrot, constants, make: Callable[..., Any]) -> None:
     assistant = OfflineAssistant(AssistantConfig(), parrot, constants)
-    inputs = [("task_step", make("task_step", at_s, **fields), round(at_s * S)) for at_s, fields in (
-        (50.0, {}), (53.0, {"status": 1, "result": "Luigi is open"}), (90.0, {"index": 2, "name": "pay"}),
-    )]  # fmt: skip
-    said = [(at_ns / S, out) for at_ns, out in replay(assistant, inputs) if isinstance(out, Utterance)]
-    assert [at_s for at_s, _ in said] == sorted(at_s for at_s, _ in said)
-    assert next(at_s for at_s, out in said if "Luigi" in out.text) == pytest.approx(54.5, abs=0.01)
+    assistant.receive("task_step", make("task_step", 50.0), 50 * S)
+    assistant.receive("task_step", make("task_step", 53.0, status=1, result="Luigi is open"), 53 * S)
+    due_ns = assistant.due_ns()
+    assert due_ns == pytest.approx(54.5 * S, abs=S / 100)
+    (remark,) = assistant.advance(due_ns or 0)
+    assert remark.text == "Find: Luigi is open."
+    assert assistant.heard(SimpleNamespace(utterance_id=remark.id, state=State.INTERRUPTED)) == []
+    assert assistant.advance(assistant.due_ns() or 0)[0].text == "Find: Luigi is open."
     assert assistant.receive("speech/control", SimpleNamespace(data="why"), 91 * S)[0].text.startswith("Pizza order: 1")
 
 

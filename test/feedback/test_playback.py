@@ -12,7 +12,7 @@ from mm_edge.errors import UserError
 from mm_edge.feedback.config import SpeakerConfig
 from mm_edge.feedback.earcon import TONE_S
 from mm_edge.feedback.earcon import TOPIC as EARCON
-from mm_edge.feedback.offline import Timed, speak
+from mm_edge.feedback.offline import speak
 from mm_edge.feedback.playback import AGAIN, AHEAD_S, PIECE_S, Ducking, Output, Playback, SpeechAudio, SpeechStatus
 from mm_edge.feedback.queue import State
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
@@ -38,14 +38,33 @@ class Broken(Beeper):
         raise VoiceError("no breath")
 
 
+Timed = tuple[int, Output]
+
+
+class Course:
+    """Sentences that come at given times."""
+
+    def __init__(self, said: list[tuple[int, Utterance]]) -> None:
+        self._said = said
+
+    def next_ns(self) -> int | None:
+        return self._said[0][0] if self._said else None
+
+    def take(self) -> list[Utterance]:
+        return [self._said.pop(0)[1]]
+
+
 def sentence(name: str, letters: int = 10, priority: Priority = Priority.NORMAL, expires_s: float = 0.0) -> Utterance:
     return Utterance(S, name, "a" * letters, Kind.ANSWER, priority, expires_ns=round(expires_s * S))
 
 
 def spoken(*said: tuple[float, Utterance], voice: Beeper | None = None, **settings: float) -> list[Timed]:
     """What comes of sentences that arrive at the given seconds."""
-    timed = [(round(at_s * S), utterance) for at_s, utterance in said]
-    return speak(timed, SpeakerConfig(**settings), voice or Beeper(), ManualClock(S))  # type: ignore[arg-type]
+    published: list[Timed] = []
+    config, clock = SpeakerConfig(**settings), ManualClock(S)  # type: ignore[arg-type]
+    course = Course([(round(at_s * S), utterance) for at_s, utterance in said])
+    speak(course, config, voice or Beeper(), clock, lambda output: published.append((clock.now_ns(), output)))
+    return published
 
 
 def states(published: list[Timed], name: str) -> list[State]:
@@ -146,6 +165,20 @@ def test_a_loudspeaker_that_is_gone_is_named_and_speech_goes_on() -> None:
 def test_a_missing_piper_voice_is_named() -> None:
     with pytest.raises(UserError, match="Piper"):
         open_voice(SpeakerConfig(piper_voice="/nowhere/voice.onnx"))
+
+
+def test_what_fails_on_the_way_ends_it_and_is_no_fault_of_the_voice() -> None:
+    class Broken(Course):
+        def take(self) -> list[Utterance]:
+            if len(self._said) == 1:
+                raise OSError("the disk is full")
+            return super().take()
+
+    course, clock = Broken([(S, sentence("long", 50)), (2 * S, sentence("next"))]), ManualClock(S)
+    published: list[Output] = []
+    with pytest.raises(OSError, match="the disk is full"):
+        speak(course, SpeakerConfig(), Beeper(), clock, published.append)
+    assert [o.state for o in published if isinstance(o, SpeechStatus)][-1] == State.INTERRUPTED
 
 
 # -- stops, and what comes after them ---------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from mm_edge.model.events import Event
 
 Publish = Callable[[Any], None]
 TOO_MANY = "Too many requests are waiting."
+AS_USUAL = FeedbackConfig()
 JOIN_S = 5.0
 """How long `stop` waits for a pass to end."""
 
@@ -91,7 +92,7 @@ class Worker:
         self,
         session: Session,
         publish: Publish,
-        settings: FeedbackConfig = FeedbackConfig(),  # noqa: B008
+        settings: FeedbackConfig = AS_USUAL,
         talk: Talk | None = None,
     ) -> None:
         self._session = session

@@ -22,6 +22,7 @@ from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.session import Session
 from mm_edge.assistant.worker import Worker
+from mm_edge.compute.latency import LatencyReport
 from mm_edge.engine import trust_path, weights_path
 from mm_edge.engine.base import Engine
 from mm_edge.feedback.config import SpeakerConfig
@@ -87,16 +88,27 @@ class Heard:
             return found()[0] if self.changed.wait_for(found, GIVE_UP_S) else None
 
 
-def acknowledgements_ms(engine: Engine, seed: int, trials: int) -> list[float]:
-    """From a task's first message to the first piece of sound about it, while the model looks at every frame."""
+@dataclass(frozen=True)
+class Acknowledged:
+    """From a task's first message to the first piece of sound about it; turns: of the model, meanwhile."""
+
+    ms: list[float]
+    turns: int
+
+
+def acknowledgements(engine: Engine, seed: int, trials: int) -> Acknowledged:
+    """While the model looks at what the camera sends."""
     heard, rng, voice = Heard(), np.random.default_rng([seed, 51]), any_voice()
     found: list[float] = []
     playback = Playback(SpeakerConfig(), voice, SystemClock(), heard)
     playback.start()
 
     said: list[str] = []
+    turns = 0
 
     def publish(output: Any) -> None:
+        nonlocal turns
+        turns += isinstance(output, LatencyReport)
         if isinstance(output, Utterance) and output.kind == Kind.PROGRESS:
             said.append(output.id)
             playback.say(output)
@@ -112,7 +124,7 @@ def acknowledgements_ms(engine: Engine, seed: int, trials: int) -> list[float]:
             worker.command("stop")
             playback.control("stop")
     playback.stop()
-    return found
+    return Acknowledged(found, turns)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from mm_edge.bench._feedback_claims import unsupported
-from mm_edge.bench._feedback_live import acknowledgements_ms, barge_in
+from mm_edge.bench._feedback_live import acknowledgements, barge_in
 from mm_edge.bench._feedback_play import Adaptive, LastS, Telling, at_the_end, planning_and_results, voice
 from mm_edge.bench._feedback_tasks import (
     CAR_BENCH,
@@ -94,7 +94,7 @@ def measure(seed: int, quick: bool) -> Result:
     told |= {NOISY: [Adaptive(lasts_s).tell(scene) for scene in noisy]} | car(rng, lasts_s)
     adaptive = [t for each in series for t in (*each.before, each.failure, *each.after)]
     adaptive += [t for name, found in told.items() if name.startswith("CAR-bench, adaptive") for t in found]
-    acks_ms = acknowledgements_ms(exported("small", "fp32"), seed, size.acknowledgements)
+    acks = acknowledgements(exported("small", "fp32"), seed, size.acknowledgements)
     stopped = barge_in(seed, size.stops)
     stops_ms = [*stopped.stop_ms, *stopped.voice_ms]
     headline = {
@@ -103,12 +103,12 @@ def measure(seed: int, quick: bool) -> Result:
         "first_content_p99_s": percentile([t.first_content_s for t in adaptive if t.level >= MILESTONES], 99),
         "recovery_tasks": float(max(each.recovery for each in series)),
         "unsupported_claims": float(claims([*adaptive, *told[NOISY], *told[FULL], *told[NONE]])),
-        "ack_p99_ms": percentile(acks_ms, 99),
+        "ack_p99_ms": percentile(acks.ms, 99),
         "barge_in_p99_ms": percentile(stops_ms, 99),
         "voice_detection_p50_ms": percentile(stopped.detection_ms, 50),
         "n_tasks": float(len(adaptive)),
         "n_sentences": float(sum(len(t.spoken) for t in adaptive)),
-        "n_acks": float(len(acks_ms)),
+        "n_acks": float(len(acks.ms)),
         "n_stops": float(len(stops_ms)),
     }
     notes = [
@@ -120,7 +120,7 @@ def measure(seed: int, quick: bool) -> Result:
         f"{FeedbackConfig().quiet_s:g} s and {FeedbackConfig().first_content_s:g} s",
         f"disturbed: {LOST:.0%} of the messages lost, {DOUBLED:.0%} come twice, {DELAYED:.0%} up to {LATE_S:g} s late",
         "unsupported_claims: sentences that say what no message published by then supports, by rules of their own",
-        "ack: from a step's message to the first sound, in real time, while the model looks at 10 pictures a second; "
+        f"ack: from a step's message to the first sound, in real time, while the model takes {acks.turns} turns; "
         f"barge-in: from a stop, or a voice that was detected ({len(stopped.voice_ms)}), to the last sample's end",
         *([] if car_bench_path() else [f"CAR-bench was left out: no transcripts (set {CAR_BENCH} to their path)"]),
     ]

@@ -119,8 +119,9 @@ def _ongoing(account: Account, level: int, times: Times, config: FeedbackConfig)
         yield min(merged_s, silent_s), About.RESULT
     if level == EVERYTHING and step and not step.told and not account.pending:
         yield step.began_s, About.PLAN
-    if level == MILESTONES and account.reported_left is None and task.left:
-        yield task.began_s + config.remaining_s, About.REMAINING
+    if level == MILESTONES and task.left and task.left != account.reported_left:
+        said_s = task.began_s if account.reported_left is None else account.remarked_s
+        yield said_s + config.remaining_s, About.REMAINING
     if level >= MILESTONES and (step or task.count):
         yield task.heard_s + config.background_s, About.BACKGROUND
     if level >= RESULTS and (step or task.count):

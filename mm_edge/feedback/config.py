@@ -64,7 +64,7 @@ class FeedbackConfig(BaseModel):
     quiet_s: float = Field(
         4.0, ge=1.0, le=60.0, description="Longest silence while a task runs, at verbosity 2 and above."
     )
-    remaining_s: float = Field(10.0, ge=1.0, le=600.0, description="After this time the steps that are left are said.")
+    remaining_s: float = Field(10.0, ge=1.0, le=600.0, description="Time before it is said which steps are left.")
     merge_s: float = Field(1.5, ge=0.0, le=10.0, description="Results that come within this time are told together.")
     clause_s: float = Field(2.5, ge=1.0, le=10.0, description="Most speech in one update, in seconds.")
     background_s: float = Field(

@@ -260,7 +260,7 @@ class Progress:
             if (account.task.closed or self.policy.muted) and not account.at_once:
                 continue
             verbosity = self.verbosity(account.task)
-            fitting = len(self._fitting(account, "Done."))
+            fitting = len(self._fitting(account, "Done.")[0])
             hold_s = self._now_s + HOLD_S if verbosity.hold else -inf
             offers = may_say(account, verbosity.level, fitting, times, self.config)
             for rank, (from_s, about) in enumerate(offers):
@@ -275,18 +275,8 @@ class Progress:
             return Remark(remarks.given_up(speech, task), about, task, verbosity)
         if about in (About.QUESTION, About.FAILURE, About.CORRECTION):
             return Remark(self._exception(account), about, task, verbosity)
-        if about == About.RESULT:
-            told = self._fitting(account) or account.pending[:1]
-            return Remark(self._tell(account, told), about, task, verbosity, told=tuple(told))
-        if about == About.OVER:
-            told = list(account.pending)
-            text = (
-                remarks.cancelled(speech, task)
-                if task.cancelled
-                else remarks.done(speech, task, self._tell(account, told))
-            )
-            self._close(account)
-            return Remark(text, about, task, verbosity, told=tuple(told))
+        if about in (About.RESULT, About.OVER):
+            return self._results(account, verbosity, about)
         if about == About.PLAN and step is not None:
             step.told, text = True, remarks.now(speech, step)
         elif about == About.REMAINING:
@@ -298,6 +288,19 @@ class Progress:
             text = remarks.still(speech, task, step, self._now_s, account.fillers)
             account.fillers += 1
         return Remark(text, about, task, verbosity)
+
+    def _results(self, account: Account, verbosity: Verbosity, about: About) -> Remark:
+        """What was found, and that it is over if it is."""
+        task, over = account.task, about == About.OVER
+        told, text = self._fitting(account, "Done." if over else "")
+        if not told and account.pending:  # longer than a clause whatever its words
+            told = account.pending[:1]
+            text = remarks.result(self._speech, task.steps[told[0]], self.doubt, named=False)
+        account.pending = [index for index in account.pending if index not in told]
+        if over:
+            text = remarks.cancelled(self._speech, task) if task.cancelled else remarks.done(self._speech, task, text)
+            self._close(account)
+        return Remark(text, about, task, verbosity, told=tuple(told))
 
     def _acknowledgement(self, account: Account, verbosity: Verbosity) -> Remark:
         task, speech, level = account.task, self._speech, verbosity.level
@@ -321,17 +324,8 @@ class Progress:
             return remarks.failure(speech, step)
         return remarks.correction(speech, step, self.doubt)
 
-    def _fitting(self, account: Account, *before: str) -> list[int]:
-        """So many of the pending results as one clause holds, in order, with what stands before them."""
-        texts, fitting = [*before], 0
-        for index in account.pending:
-            texts.append(remarks.result(self._speech, account.task.steps[index], self.doubt))
-            if not self._speech.fits(remarks.joined(texts)):
-                break
-            fitting += 1
-        return account.pending[:fitting]
-
-    def _tell(self, account: Account, told: list[int]) -> str:
-        steps = account.task.steps
-        account.pending = [index for index in account.pending if index not in told]
-        return remarks.joined([remarks.result(self._speech, steps[index], self.doubt) for index in told])
+    def _fitting(self, account: Account, before: str = "") -> tuple[list[int], str]:
+        """So many of the pending results as one clause holds after `before`, and their text."""
+        steps = [account.task.steps[index] for index in account.pending]
+        count, text = remarks.results(self._speech, steps, self.doubt, before)
+        return account.pending[:count], text

@@ -38,9 +38,9 @@ def test_a_task_is_told_from_its_first_step_to_its_last() -> None:
         "Still: find Anna.",
         "Find Anna: Lime Street.",
         "Now: find a charger.",
-        "Find a charger: Ionity, six minutes.",
+        "Ionity, six minutes.",
         "Now: plan the route.",
-        "Done. Plan the route: 42 minutes.",
+        "Done. 42 minutes.",
     ]
 
 
@@ -60,9 +60,9 @@ def test_no_silence_is_longer_than_four_seconds(each_s: float, runs: int) -> Non
 
 
 def test_results_that_come_close_together_are_told_together() -> None:
-    timed = [(0.0, began(1)), (0.0, began(2)), (3.0, found(1, "here")), (4.2, found(2, "near"))]
+    timed = [(0.0, began(1)), (0.0, began(2)), (3.0, found(1, "Lime Street")), (4.2, found(2, "bay four"))]
     said = told(made(), timed, until_s=6.5)
-    assert "Find Anna: here. Find a charger: near." in said.texts
+    assert "Lime Street. Bay four." in said.texts
     assert next(at_s for at_s, remark in said.remarks if remark.told == (1, 2)) == 4.5
 
 
@@ -127,8 +127,8 @@ def test_whatever_the_times(each_s: list[float], runs: int) -> None:
     said = told(made(trained(runs)), timed, until_s=at_s + 10.0)
     for when_s, remark in said.remarks:
         assert SPEECH.lasts_s(remark.text) <= CONFIG.clause_s
-        assert all(when_s >= there_s[result] for result in there_s if result in remark.text)
-    mentions = [sum(result in text for text in said.texts) for result in there_s]
+        assert all(when_s >= there_s[result] for result in there_s if result in remark.text.lower())
+    mentions = [sum(result in text.lower() for text in said.texts) for result in there_s]
     assert mentions == ([1, 1, 1] if runs < 20 else [0, 0, 1])
     assert said.about[-1] == "over"
 
@@ -145,7 +145,7 @@ def test_it_says_less_with_every_level() -> None:
 def test_the_least_is_a_chime_and_the_end() -> None:
     said = told(made(trained(120)), journey(), until_s=30.0)
     assert [remark.chime for _, remark in said.remarks] == [True, False]
-    assert said.texts[1] == "Done. Plan the route: 42 minutes."
+    assert said.texts[1] == "Done. 42 minutes."
 
 
 def test_the_end_does_not_repeat_what_was_said() -> None:
@@ -198,7 +198,7 @@ def test_what_nobody_asked_for_waits_until_the_moment_is_over_and_is_not_lost() 
     progress.demanding = False
     texts = told(progress, [], until_s=40.0).texts
     assert texts[0].startswith("OK, ")
-    assert {"Find Anna: Lime Street.", "Find a charger: Ionity, six minutes."} <= set(texts)
+    assert all(any(result in text for text in texts) for result in ("Lime Street", "Ionity, six minutes"))
 
 
 def test_what_was_asked_for_does_not_wait() -> None:
@@ -234,18 +234,18 @@ def test_stop_leaves_only_the_end_and_what_was_left_out_can_be_recalled() -> Non
     assert [step.result for step in progress.recall()] == ["Ionity, six minutes"]
     assert progress.recall() == []
     assert told(progress, [(21.0, began(3)), (23.0, found(3, "42 minutes"))], until_s=30.0).texts == [
-        "Done. Plan the route: 42 minutes."
+        "Done. 42 minutes."
     ]
 
 
 def test_a_result_that_was_not_heard_is_told_again_with_what_came_since() -> None:
     progress = made()
-    said = told(progress, [(0.0, began(1)), (3.0, found(1, "here"))], until_s=5.0)
+    said = told(progress, [(0.0, began(1)), (3.0, found(1, "Lime Street"))], until_s=5.0)
     (at_s, remark), *_ = [entry for entry in said.remarks if entry[1].told]
     progress.sent(remark, "u7")
     progress.ended("u7", sounded=True, whole=False, now_s=at_s + 0.5)
-    again = told(progress, [(5.2, began(2)), (5.3, found(2, "near"))], until_s=12.0)
-    assert again.texts[0] == "Find Anna: here. Find a charger: near."
+    again = told(progress, [(5.2, began(2)), (5.3, found(2, "bay four"))], until_s=12.0)
+    assert again.texts[0] == "Lime Street. Bay four."
 
 
 def test_a_result_that_was_heard_is_not_told_again() -> None:
@@ -316,7 +316,7 @@ def test_two_tasks_at_once_are_both_told_to_their_ends_and_the_voice_is_one() ->
     timed = [*journey(each_s=6.0), (2.0, began(1, **other)), (12.0, found(1, "at eight", **other))]
     said = told(made(), timed, until_s=60.0)
     assert said.texts.count("Done. Call the inn: at eight.") == 1
-    assert said.texts[-1] == "Done. Plan the route: 42 minutes."
+    assert said.texts[-1] == "Done. 42 minutes."
     assert said.longest_silence_s(end_s=18.0) <= CONFIG.quiet_s
     spoken = [(at_s, at_s + SPEECH.lasts_s(r.text)) for at_s, r in said.remarks if r.about.value in ("still", "plan")]
     assert all(end_s <= begin_s for (_, end_s), (begin_s, _) in pairwise(spoken))

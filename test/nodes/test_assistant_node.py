@@ -189,6 +189,9 @@ def test_a_parameter_that_does_not_fit_is_refused_later(assistant) -> None:
         assert not assistant.set_parameters([Parameter(name, value=value)])[0].successful
     assert assistant.set_parameters([Parameter("max_passes", value=2)])[0].successful
     assert assistant._worker._session.config.max_passes == 2
+    assert not assistant.set_parameters([Parameter("feedback.end_from", value=0.1)])[0].successful
+    assert assistant.set_parameters([Parameter("feedback.quiet_s", value=2.0)])[0].successful
+    assert assistant._worker.narrator.policy.config.quiet_s == 2.0
 
 
 def test_missing_weights_are_named_and_the_node_stays(start, probe, until, monkeypatch) -> None:

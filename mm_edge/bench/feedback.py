@@ -120,7 +120,7 @@ def measure(seed: int, quick: bool) -> Result:
         f"{FeedbackConfig().quiet_s:g} s and {FeedbackConfig().first_content_s:g} s",
         f"disturbed: {LOST:.0%} of the messages lost, {DOUBLED:.0%} come twice, {DELAYED:.0%} up to {LATE_S:g} s late",
         "unsupported_claims: sentences that say what no message published by then supports, by rules of their own",
-        f"ack: from a step's message to the first sound, in real time, while the model takes {acks.turns} turns; "
+        f"ack: from a step's message to the first sound of an idle voice, while the model takes {acks.turns} turns; "
         f"barge-in: from a stop, or a voice that was detected ({len(stopped.voice_ms)}), to the last sample's end",
         *([] if car_bench_path() else [f"CAR-bench was left out: no transcripts (set {CAR_BENCH} to their path)"]),
     ]

@@ -50,6 +50,7 @@ class Narration:
                 self._narrator.keep()
             except Exception as error:  # a message of another shape must not end the thread
                 self._narrator.fault("narration_failed", f"{type(error).__name__}: {error}")
+        self._narrator.keep()
 
     def _next(self) -> Callable[[], list[Any]] | None:
         """What was asked for, or what is due by the time."""

@@ -49,7 +49,7 @@ PLAIN = frozenset({About.PLAN, About.RESULT, About.REMAINING, About.STILL, About
 """Remarks that wait behind answers."""
 ALARM_LASTS_S = 5.0
 """How long an unfamiliar picture makes everything new."""
-KEPT_REQUESTS = 256
+KEPT_REQUESTS, SHOWN_KINDS = 256, 8
 WATCHING = "watching"
 """The kind of turns that nobody asked for."""
 
@@ -113,7 +113,7 @@ class Narrator:
         word = SPOKEN.get(" ".join(request.text.lower().split()).rstrip("?.!"))
         reply = self._obeyed(word) if word else ""
         if reply:
-            return [self._utterance(reply, Kind.ANSWER, request_id=request.id, final=True)]
+            return [self._reply(reply, Kind.ANSWER, request_id=request.id, final=True)]
         with self._lock:
             _remember(self._stakes, request.id, request.stakes)
         return []
@@ -122,7 +122,7 @@ class Narrator:
         """A word of speech/control; only an explanation is said, the rest is plain to whoever pressed a button."""
         word = word.strip().lower()
         reply = self._obeyed(word) if word in WORDS else ""
-        said = [self._utterance(reply, Kind.FOLLOW_UP)] if reply and word == "why" else []
+        said = [self._reply(reply, Kind.FOLLOW_UP)] if reply and word == "why" else []
         return [*said, *self.due()]
 
     def heard(self, status: Any) -> list[Any]:
@@ -180,29 +180,27 @@ class Narrator:
         except OSError as error:
             self.fault("feedback_not_kept", f"{path}: {error.strerror or error}")
 
+    def fault(self, name: str, detail: str) -> None:
+        """Something went wrong with feedback."""
+        self._inbox.faults.add(name, detail, self._clock.monotonic_s())
+
     def standing(self) -> dict[str, object]:
         """For the diagnostics."""
         with self._lock:
             running = [task for task in self._progress.tasks if not task.closed]
             values: dict[str, object] = {"muted": self.policy.muted, "running_tasks": len(running)}
             values |= {f"verbosity of {task.name}": self._progress.verbosity(task).level for task in running}
-        return values | {f"reliability of {kind}": value for kind, value in self.policy.reliabilities().items()}
+        newest = [*self.policy.reliabilities().items()][-SHOWN_KINDS:]
+        return values | {f"reliability of {kind}": value for kind, value in newest}
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _restore(self, settings: FeedbackConfig) -> None:
-        if not settings.state_file:
-            return
-        path = Path(settings.state_file).expanduser()
-        try:
-            state = kept.read(path)
-            if state is not None:
-                try:
-                    self.policy.restore(state)
-                except ValueError as error:
-                    raise kept.KeptError(kept.set_aside(path, str(error))) from error
-        except (kept.KeptError, OSError) as error:
-            self.fault("feedback_not_restored", str(error))
+        if settings.state_file:
+            try:
+                kept.read(Path(settings.state_file).expanduser(), self.policy.restore)
+            except (kept.KeptError, OSError) as error:
+                self.fault("feedback_not_restored", str(error))
 
     def _obeyed(self, word: str) -> str:
         """What to reply; "" when there is nothing to explain."""
@@ -285,14 +283,16 @@ class Narrator:
         self._progress.sent(remark, utterance.id)
         return utterance
 
+    def _reply(self, text: str, kind: Kind, **fields: Any) -> Utterance:
+        with self._lock:
+            self._progress.spoke(text, self._clock.monotonic_s())
+        return self._utterance(text, kind, **fields)
+
     def _utterance(self, text: str, kind: Kind, stamp_ns: int = 0, **fields: Any) -> Utterance:
         now_ns = self._clock.now_ns()
         expires_ns = now_ns + round(self.policy.config.expires_s * 1e9)
         given: dict[str, Any] = {"priority": Priority.NORMAL} | fields
         return Utterance(stamp_ns or now_ns, self._name(), text, kind, expires_ns=expires_ns, **given)
-
-    def fault(self, name: str, detail: str) -> None:
-        self._inbox.faults.add(name, detail, self._clock.monotonic_s())
 
 
 def _remember(known: dict[str, Any], key: str, value: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ MAX_BYTES = 1_000_000
 
 
 class KeptError(Exception):
-    """The file cannot be used; it was set aside under the name that the message gives."""
+    """The file cannot be used; the message names the cause and where it is now."""
 
 
 def write(path: Path, state: Mapping[str, Any]) -> None:
@@ -31,8 +31,9 @@ def write(path: Path, state: Mapping[str, Any]) -> None:
         raise
 
 
-def read(path: Path) -> dict[str, Any] | None:
-    """None when there is no file. Raises KeptError for one that is no state, which is set aside, and OSError."""
+def read(path: Path, take: Callable[[dict[str, Any]], None]) -> None:
+    """Hand the state to `take`, which raises ValueError for what is none; nothing without a file. Raises KeptError for
+    a file that cannot be used, which is set aside for a person to look at, and OSError."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -41,15 +42,10 @@ def read(path: Path) -> dict[str, Any] | None:
         state = json.loads(raw.decode("utf-8"))
         if not isinstance(state, dict) or state.pop("format", None) != FORMAT:
             raise ValueError(f"not of format {FORMAT}")
+        take(state)
     except FileNotFoundError:
-        return None
+        return
     except (ValueError, RecursionError) as error:
-        raise KeptError(set_aside(path, str(error))) from error
-    return state
-
-
-def set_aside(path: Path, why: str) -> str:
-    """Keep an unusable file for a person to look at; the name it got, and why, in one line. Raises OSError."""
-    aside = path.with_name(f"{path.name}.damaged")
-    path.replace(aside)
-    return f"{path} is damaged ({why}) and was renamed to {aside.name}"
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        raise KeptError(f"{path} is damaged ({error}) and was renamed to {aside.name}") from error

@@ -36,7 +36,7 @@ def after(*messages: object) -> tuple[Task, Step]:
         ({"result": "Lime Street. It is the third house behind the old town hall"}, "Lime Street."),
         ({"result": "a very long way around the old town with no end in sight"}, "Find Anna: done."),
         (
-            {"name": "find the way around the old town hall", "result": "as long as that name, or longer"},
+            {"name": "find the way around the old town hall", "result": "long, and longer " * 4},
             "Step 1: done.",
         ),
         ({"result": "level two", "confidence": 0.9}, "Find Anna: level two."),

@@ -49,6 +49,7 @@ setup(
             "pytest-timeout",
             "requests",
             "ruff",
+            "silero-vad",
             "tensorrt-rtx; platform_machine == 'x86_64' and sys_platform == 'linux'",  # compiles without a GPU
             "transformers>=5,<5.3",  # as kvpress needs it
         ],

@@ -132,7 +132,8 @@ class Narrator:
             sounded = state in (State.FINISHED, State.INTERRUPTED)
             with self._lock:
                 now_s = self._clock.monotonic_s()
-                self._progress.ended(str(status.utterance_id), sounded, state == State.FINISHED, now_s)
+                spoken_s = float(getattr(status, "spoken_s", 0.0))
+                self._progress.ended(str(status.utterance_id), sounded, state == State.FINISHED, now_s, spoken_s)
         return self.due()
 
     def completed(self, output: Any) -> Any:

@@ -40,7 +40,7 @@ class About(Enum):
 class Account:
     """pending: steps whose results are still to be told, in order; untold: those that were left out, since less was to
     be said; at_once: what cannot wait, and for which step; fillers: remarks that a step goes on; background: it takes
-    long, and that was said; quiet: the user stopped it; again_s: when results that were not heard may be told again;
+    long, and that was said; quiet: the user stopped it; again_s: when what was not heard may be told again;
     over_s: when its end was seen."""
 
     task: Task
@@ -68,6 +68,10 @@ class Account:
         self.untold += [index for index in self.pending if index not in kept]
         self.pending = kept
 
+    def forget_end(self) -> None:
+        """Do not say again that it is over."""
+        self.at_once = [(about, index) for about, index in self.at_once if about != About.OVER]
+
 
 @dataclass(frozen=True)
 class Times:
@@ -84,7 +88,8 @@ def may_say(
     beside the end."""
     task = account.task
     if account.at_once:
-        yield -inf, account.at_once[0][0]
+        about, _ = account.at_once[0]
+        yield (account.again_s if about == About.OVER else -inf), about
     elif task.closed:
         return
     elif task.over:

@@ -26,6 +26,8 @@ from mm_edge.feedback.wording import ask
 
 HOLD_S = 0.5
 """How often it is looked whether a moment is over in which remarks are held back."""
+HEARD = 0.7
+"""A remark of which this share was spoken counts as heard: the rest can be guessed."""
 KEPT_REMARKS = 64
 """Whose fate on the way to the loudspeaker still counts."""
 
@@ -96,25 +98,31 @@ class Progress:
         if len(self._sent) > KEPT_REMARKS:
             self._sent.pop(next(iter(self._sent)))
 
-    def ended(self, name: str, sounded: bool, whole: bool, now_s: float) -> None:
-        """What became of an utterance: whether it sounded, and to its end; a result that was not heard is told again,
-        or counts as untold."""
+    def ended(self, name: str, sounded: bool, whole: bool, now_s: float, spoken_s: float = 0.0) -> None:
+        """What became of an utterance: whether it sounded, and to its end, or for how long. A result or an end that was
+        not heard is told again; where less is to be said, the result counts as untold."""
         now_s = self._advance(now_s)
         self._voice_end_s = now_s if sounded else min(self._voice_end_s, now_s)
         remark = self._sent.pop(name, None)
         account = self._accounts.get(remark.task.id) if remark else None
-        if remark is None or whole or account is None or account.task is not remark.task:
+        if remark is None or account is None or account.task is not remark.task:
             return
-        if account.task.closed or account.quiet or self.policy.muted:
+        if whole or spoken_s >= HEARD * self._speech.lasts_s(remark.text):
+            return
+        over = remark.about == About.OVER and now_s - account.task.heard_s < self.config.background_s
+        if account.quiet or self.policy.muted or (account.task.closed and not over):
             account.untold += remark.told
-        else:
-            account.pending = sorted({*account.pending, *remark.told})
-            account.again_s = now_s + self.config.merge_s
+            return
+        account.pending = sorted({*account.pending, *remark.told})
+        account.again_s = now_s + self.config.merge_s
+        if over:
+            account.at_once.append((About.OVER, 0))
 
     def stop(self) -> None:
         """The user wants no more of what is running: from these tasks only failures, questions and the end."""
         for account in self._accounts.values():
             account.quiet = True
+            account.forget_end()
             account.leave_out()
 
     def forget(self) -> None:
@@ -217,7 +225,8 @@ class Progress:
         """Close what ended, give up what never will, and leave out what is not to be told."""
         task = account.task
         if task.closed:
-            account.leave_out()
+            if not account.at_once:
+                account.leave_out()
         elif now_s - task.heard_s >= self.config.forget_s:
             self._give_up(account)
         elif self.policy.muted:
@@ -245,8 +254,11 @@ class Progress:
 
     def _close(self, account: Account) -> None:
         task = account.task
-        task.closed = True
+        account.forget_end()
         account.leave_out()
+        if task.closed:
+            return
+        task.closed = True
         if task.missing and task.done:
             self.faults.append(("task_step_missing", f"{task.name}: nothing was heard of steps {task.missing[:5]}"))
         if task.done and not task.cancelled and not account.failed:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from task_steps import Timed, began, failed, found, journey, made, step, told
+from task_steps import Timed, Told, began, failed, found, journey, made, step, told
 
 from mm_edge.feedback.account import LEAD_S
 from mm_edge.feedback.config import FeedbackConfig
 from mm_edge.feedback.policy import END, EVERYTHING, MILESTONES, RESULTS, Policy
+from mm_edge.feedback.progress import Progress
 from mm_edge.feedback.remarks import Speech
 from mm_edge.feedback.tasks import CANCELLED, MAX_TASKS
 
@@ -246,6 +247,35 @@ def test_a_result_that_was_not_heard_is_told_again_with_what_came_since() -> Non
     progress.ended("u7", sounded=True, whole=False, now_s=at_s + 0.5)
     again = told(progress, [(5.2, began(2)), (5.3, found(2, "bay four"))], until_s=12.0)
     assert again.texts[0] == "Lime Street. Bay four."
+
+
+def interrupted(progress: Progress, said: Told, spoken_s: float = 0.3) -> None:
+    """The last remark was cut off after so many seconds."""
+    at_s, remark = said.remarks[-1]
+    progress.sent(remark, "cut")
+    progress.ended("cut", sounded=True, whole=False, now_s=at_s + spoken_s, spoken_s=spoken_s)
+
+
+def test_an_end_that_was_not_heard_is_said_again_and_the_run_counts_once() -> None:
+    policy = Policy(CONFIG)
+    progress = made(policy)
+    said = told(progress, journey(), until_s=12.0)
+    assert said.about[-1] == "over"
+    runs = policy.state()["kinds"]["drive to anna"]["runs"]
+    interrupted(progress, said)
+    again = told(progress, [], until_s=20.0)
+    assert again.texts == said.texts[-1:]
+    assert policy.state()["kinds"]["drive to anna"]["runs"] == runs == 1
+    interrupted(progress, again, spoken_s=1.9)
+    assert told(progress, [], until_s=40.0).texts == []
+
+
+def test_an_end_that_the_user_stopped_is_not_said_again() -> None:
+    progress = made()
+    interrupted(progress, told(progress, journey(), until_s=12.0))
+    progress.stop()
+    assert told(progress, [], until_s=40.0).texts == []
+    assert [step.result for step in progress.recall()] == ["42 minutes"]
 
 
 def test_a_result_that_was_heard_is_not_told_again() -> None:

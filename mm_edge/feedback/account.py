@@ -5,7 +5,7 @@ Knows nothing about words or about other tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
@@ -34,6 +34,10 @@ class About(Enum):
     BACKGROUND = "background"
     OVER = "over"
     GIVEN_UP = "given up"
+
+
+AGAIN = frozenset({About.OVER, About.RESULT})
+"""What is said of a task that is over only because it was not heard."""
 
 
 @dataclass
@@ -68,9 +72,17 @@ class Account:
         self.untold += [index for index in self.pending if index not in kept]
         self.pending = kept
 
-    def forget_end(self) -> None:
-        """Do not say again that it is over."""
-        self.at_once = [(about, index) for about, index in self.at_once if about != About.OVER]
+    def say_again(self, told: Sequence[int], at_s: float) -> None:
+        """From `at_s` on, tell once more what was not heard; after the end of the task, with the end if it is good."""
+        self.pending = sorted({*self.pending, *told})
+        self.again_s = at_s
+        if self.task.closed:
+            self.forget_again()
+            self.at_once.append((About.OVER if self.task.done or self.task.cancelled else About.RESULT, 0))
+
+    def forget_again(self) -> None:
+        """Do not say again what was said when it was over."""
+        self.at_once = [(about, index) for about, index in self.at_once if about not in AGAIN]
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ def may_say(
     task = account.task
     if account.at_once:
         about, _ = account.at_once[0]
-        yield (account.again_s if about == About.OVER else -inf), about
+        yield (account.again_s if about in AGAIN else -inf), about
     elif task.closed:
         return
     elif task.over:

@@ -109,20 +109,18 @@ class Progress:
             return
         if whole or spoken_s >= HEARD * self._speech.lasts_s(remark.text):
             return
-        over = remark.about == About.OVER and now_s - account.task.heard_s < self.config.background_s
-        if account.quiet or self.policy.muted or (account.task.closed and not over):
+        late = account.task.closed and now_s - account.task.heard_s >= self.config.background_s
+        worth = remark.told or remark.about == About.OVER
+        if late or account.quiet or self.policy.muted:
             account.untold += remark.told
-            return
-        account.pending = sorted({*account.pending, *remark.told})
-        account.again_s = now_s + self.config.merge_s
-        if over:
-            account.at_once.append((About.OVER, 0))
+        elif worth:
+            account.say_again(remark.told, now_s + self.config.merge_s)
 
     def stop(self) -> None:
         """The user wants no more of what is running: from these tasks only failures, questions and the end."""
         for account in self._accounts.values():
             account.quiet = True
-            account.forget_end()
+            account.forget_again()
             account.leave_out()
 
     def forget(self) -> None:
@@ -254,7 +252,7 @@ class Progress:
 
     def _close(self, account: Account) -> None:
         task = account.task
-        account.forget_end()
+        account.forget_again()
         account.leave_out()
         if task.closed:
             return
@@ -304,6 +302,7 @@ class Progress:
     def _results(self, account: Account, verbosity: Verbosity, about: About) -> Remark:
         """What was found, and that it is over if it is."""
         task, over = account.task, about == About.OVER
+        account.forget_again()
         told, text = self._fitting(account, "Done." if over else "")
         if not told and account.pending:  # longer than a clause whatever its words
             told = account.pending[:1]

@@ -270,6 +270,31 @@ def test_an_end_that_was_not_heard_is_said_again_and_the_run_counts_once() -> No
     assert told(progress, [], until_s=40.0).texts == []
 
 
+@given(st.lists(st.booleans(), max_size=8), st.sampled_from([2.0, 4.0, 9.0]), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_cut_off_all_results_are_heard_and_it_comes_to_an_end(
+    cuts: list[bool], each_s: float, fails: bool
+) -> None:
+    progress, waiting = made(), journey(each_s=each_s)
+    if fails:
+        waiting[-1] = (waiting[-1][0], failed(3, "42 minutes"))
+    heard: list[str] = []
+    said, now_s = 0, 0.0
+    while now_s < 100.0:
+        now_s = max(now_s, min([progress.next_s(), *(at_s for at_s, _ in waiting[:1])]))
+        if waiting and waiting[0][0] <= now_s:
+            progress.take(waiting.pop(0)[1], now_s)
+        while (remark := progress.next(now_s)) is not None:
+            said += 1
+            whole = not (cuts and cuts.pop())
+            progress.sent(remark, f"u{said}")
+            progress.ended(f"u{said}", sounded=True, whole=whole, now_s=now_s + 0.5, spoken_s=0.5)
+            heard += [remark.text.lower()] * whole
+    assert said < 100
+    assert all(any(result in text for text in heard) for result in ("lime street", "ionity"))
+    assert ("42 minutes" in heard[-1]) or fails
+
+
 def test_an_end_that_the_user_stopped_is_not_said_again() -> None:
     progress = made()
     interrupted(progress, told(progress, journey(), until_s=12.0))

@@ -249,12 +249,13 @@ class Narrator:
         """The verbosity of a turn; an answer that was said plainly counts as one that worked, until it is corrected."""
         with self._lock:
             now_s = self._clock.monotonic_s()
-            if report.novelty > ALARM:
+            novel = not report.novelty <= ALARM  # NaN: nobody knows
+            if novel:
                 self._novel_until_s = now_s + ALARM_LASTS_S
             kind = self._topics.pop(report.request_id, WATCHING)
             moment = Moment(
                 high_stakes=self._stakes.pop(report.request_id, Stakes.NORMAL) == Stakes.HIGH,
-                novel=report.novelty > ALARM,
+                novel=novel,
                 ambiguous=report.verdict == Verdict.ASKED,
                 unsure=report.verdict != Verdict.ACCEPTED,
                 unsolicited=not report.request_id,

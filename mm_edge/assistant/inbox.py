@@ -205,7 +205,7 @@ class Inbox:
         with self._changed:
             image = self._fresh("image", self.config.image_timeout_s)
             audio = self._fresh("audio", self.config.audio_timeout_s)
-            states = [self._fresh(source, self.config.state_timeout_s) for source in STATE_SOURCES]
+            states = self._states()
         pixels = self._decoded(image)
         if pixels is None:
             image = None
@@ -218,6 +218,17 @@ class Inbox:
             audio=audio.value if audio else None,
         )
         return observation, image.frame_id if image else ""
+
+    def state(self) -> VehicleState:
+        """What the vehicle says now."""
+        with self._changed:
+            return merge([slot.value for slot in self._states() if slot])
+
+    def sound(self) -> NDArray[np.float32] | None:
+        """The newest AUDIO_WINDOW_S of sound, float32 [n], mono at AUDIO_RATE_HZ; None without a microphone."""
+        with self._changed:
+            audio = self._fresh("audio", self.config.audio_timeout_s)
+        return None if audio is None else audio.value
 
     def ages_ms(self) -> dict[str, float]:
         """Time since the newest image, vehicle state and sound arrived; NaN: none yet."""
@@ -309,6 +320,9 @@ class Inbox:
     def _fresh(self, name: str, timeout_s: float) -> Slot[Any] | None:
         slot = self._slots.get(name)
         return slot if slot is not None and self.clock.monotonic_s() - slot.arrival_s <= timeout_s else None
+
+    def _states(self) -> list[Slot[Any] | None]:
+        return [self._fresh(source, self.config.state_timeout_s) for source in STATE_SOURCES]
 
     def _decoded(self, image: Slot[Any] | None) -> NDArray[np.uint8] | None:
         if image is None:

@@ -29,9 +29,8 @@ from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.planner import Plan, Planner
 from mm_edge.engine.base import Engine, Percept, Scene
 from mm_edge.feedback.alerts import AlertGate
-from mm_edge.feedback.progress import capital
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
-from mm_edge.feedback.wording import hedged, unsure
+from mm_edge.feedback.wording import capital, hedged, unsure
 from mm_edge.generation.draft import Draft
 from mm_edge.generation.slots import fill
 from mm_edge.memory.drive import Begin, at_once
@@ -147,6 +146,10 @@ class Session:
         self.config = self.inbox.config = config
         self._judge = Judge(self._constants, config.accept_probability, config.hedge_probability)
         self._gate.repeat_s = config.alert_repeat_s
+
+    def name(self) -> str:
+        """The id of the next utterance."""
+        return f"u{next(self._numbers)}"
 
     # -- turns --------------------------------------------------------------------------------------------------------
 
@@ -307,7 +310,7 @@ class Session:
         lasts_s = self.config.alert_expires_s if kind == Kind.ALERT else self.config.answer_expires_s
         return Utterance(
             stamp_ns=glance.observation.stamp_ns,
-            id=f"u{next(self._numbers)}",
+            id=self.name(),
             text=self._words(glance, thought, kind, topic),
             kind=kind,
             priority=priority,

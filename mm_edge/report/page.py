@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 
 from mm_edge import __version__
+from mm_edge.report import timeline
 from mm_edge.report.recording import Recording
 
 KINDS = ("answer", "unsure", "follow-up", "alert", "progress", "refused")
@@ -38,6 +39,7 @@ def write_page(recording: Recording, path: Path, title: str = "", notes: Sequenc
             novelty=curve(recording, "/trust", "novelty", 1.0),
             memory=curve(recording, "/memory", "physical_length", None),
             problems=problems(recording),
+            tasks=timeline.lines(recording, KINDS),
             stages=STAGES,
         ),
         encoding="utf-8",
@@ -96,7 +98,7 @@ def _sentence(recording: Recording, t_s: float, utterance: Any) -> dict[str, Any
     ends = [s.state for _, s in recording.of("/speech/status") if s.utterance_id == utterance.id]
     reports = [r for _, r in recording.of("/latency") if utterance.request_id and r.request_id == utterance.request_id]
     return {
-        "at": f"{int(t_s // 60)}:{t_s % 60:04.1f}",
+        "at": timeline.clock(t_s, 1),
         "picture": recording.picture(t_s),
         "kind": KINDS[utterance.kind],
         "question": asked.get(utterance.request_id, "")[:200],

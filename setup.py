@@ -36,6 +36,7 @@ setup(
     ],
     extras_require={
         "dds": ["cyclonedds>=11; platform_machine == 'x86_64'"],
+        "calibration": ["mapie>=1.5"],
         "export": ["onnx", "onnxscript"],
         "huggingface": ["transformers>=5"],
         "speech": ["espeakng-loader"],  # GPL-3.0-or-later
@@ -43,6 +44,7 @@ setup(
             "cachetools<6",  # of kvpress, which is installed without the rest of what it names
             "fire<0.7",
             "hypothesis",
+            "mapie>=1.5",
             "mypy",
             "pytest",
             "pytest-timeout",

@@ -86,9 +86,9 @@ def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
     """Play as fast as it goes; two runs record the same but for measured durations."""
     config = AssistantConfig()
     weights = weights_path(config.rung)
-    constants = TrustConstants.load(trust_path(config.rung), weights)
-    table = PlanTable.load(plans_path(config.rung), weights)
     engine = load_engine(config.rung, config.threads, config.engine, config.precision)
+    constants = TrustConstants.load(trust_path(config.rung, engine.precision), weights, engine.precision)
+    table = PlanTable.load(plans_path(config.rung), weights)
     assistant = OfflineAssistant(config, engine, constants, table)
     said: list[tuple[int, Utterance]] = []
     with BagWriter(bag_path) as bag:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mm_edge.assistant.advice import PathAdvice
+from mm_edge.assistant.assessor import Answer, Assessor
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox, Look, Pending
@@ -23,14 +24,13 @@ from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.sensors import stamp_ns as stamped_ns
 from mm_edge.assistant.stopwatch import Stopwatch
 from mm_edge.assistant.thinking import Bounds, Task, Thinker
-from mm_edge.assistant.topics import EYELESS_TOPICS
 from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.planner import Plan, Planner
 from mm_edge.engine.base import Engine, Percept, Scene
 from mm_edge.feedback.alerts import AlertGate
 from mm_edge.feedback.progress import capital
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
-from mm_edge.feedback.wording import hedged, unsure
+from mm_edge.feedback.wording import hedged, undecided, unsure
 from mm_edge.generation.draft import Draft
 from mm_edge.generation.slots import fill
 from mm_edge.memory.drive import Begin, at_once
@@ -41,7 +41,7 @@ from mm_edge.model.events import Event
 from mm_edge.model.network import STYLES
 from mm_edge.model.observation import Observation
 from mm_edge.trust.constants import TrustConstants
-from mm_edge.trust.judge import Judge, Judgement
+from mm_edge.trust.judge import Judgement
 from mm_edge.trust.report import TrustReport, Verdict
 
 HISTORY_SPACING_S = 0.5
@@ -120,7 +120,7 @@ class Session:
         self.clock = clock
         self.history = History(engine.history_slots, HISTORY_SPACING_S)
         self.logbook = Logbook(engine, inbox.faults, constants.weights_sha256, begin)
-        self._constants = constants
+        self._assessor = Assessor(constants)
         self._gate = AlertGate(config.alert_repeat_s)
         self.configure(config)
         self._thinker = Thinker(engine, clock, planner or Planner())
@@ -136,7 +136,7 @@ class Session:
     def configure(self, config: AssistantConfig) -> None:
         """Go on with other settings, from the next turn on; those that are read-only are not looked at again."""
         self.config = self.inbox.config = config
-        self._judge = Judge(self._constants, config.accept_probability, config.hedge_probability)
+        self._assessor.configure(config)
         self._gate.repeat_s = config.alert_repeat_s
 
     # -- turns --------------------------------------------------------------------------------------------------------
@@ -167,10 +167,13 @@ class Session:
         """Answer a request as well as its deadline allows."""
         began_s, stopwatch = self.clock.monotonic_s(), Stopwatch()
         request = pending.request
+        self._assessor.hear(request.text, began_s)
         glance, thought = self._think(request.text, pending.due_s, stopwatch)
         kind = Kind.REFUSED if thought.draft.topic == "refuse" else Kind.ANSWER
-        if thought.judgement.verdict == Verdict.ABSTAINED:
+        if thought.judgement.verdict in (Verdict.ABSTAINED, Verdict.ASKED):
             kind = Kind.UNSURE
+        if kind == Kind.ANSWER:
+            self._assessor.said(thought.judgement, thought.draft.topic, self.clock.monotonic_s())
         utterance = self._utterance(glance, thought, kind, Priority.NORMAL, thought.draft.topic)
         utterance = replace(utterance, request_id=request.id, final=True)
         stopwatch.mark("trust")
@@ -235,6 +238,7 @@ class Session:
                 self.history.add(observation.stamp_ns, percept.summary)
                 scene = self.engine.look(self.history.recall(observation.stamp_ns), percept)
             self._glance = Glance(observation, percept, scene, frame_id, now_s)
+            self._assessor.look(observation, percept, now_s)
         stopwatch.mark("encode")
         return self._glance
 
@@ -249,6 +253,7 @@ class Session:
             self.history.clear()
             self.logbook.begin_anew()
             self._gate.clear()
+            self._assessor.clear()
 
     def _witness(self, glance: Glance, alert: str = "") -> None:
         self.logbook.see(glance.observation, glance.percept.facts, alert, self.config.utc_offset_h)
@@ -267,9 +272,9 @@ class Session:
         made = self._thinker.think(task, Bounds(due_s, self.config.decoder, self.config.max_passes))
         stopwatch.mark("draft")
         draft, told = made.draft, [each for each in made.told if each.is_sentence]
-        pooled = None if glance.observation.image is None else glance.percept.pooled
         confidence = min(each.confidence for each in (draft, *told)) if draft.is_sentence else 0.0
-        judgement = self._judge(confidence, pooled, about_scene=draft.topic not in EYELESS_TOPICS)
+        answer = Answer(confidence, draft.topic, made.plan.decoder, text, cache.asked)
+        judgement = self._assessor.judge(answer, self._ages.image, self._ages.state)
         if not draft.is_sentence:
             judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
         return glance, Thought(draft, judgement, made.plan, made.reason, tuple(told))
@@ -293,7 +298,8 @@ class Session:
 
     def _words(self, glance: Glance, thought: Thought, kind: Kind, topic: str) -> str:
         if kind == Kind.UNSURE:
-            return unsure(topic)
+            options = thought.judgement.options
+            return undecided(topic, options) if options else unsure(topic)
         sentences = " ".join(each.text for each in (thought.draft, *thought.told))
         text = fill(sentences, glance.observation.state)
         if thought.judgement.verdict == Verdict.HEDGED:
@@ -334,6 +340,7 @@ class Session:
             stamp_ns=stamp_ns,
             request_id=request_id,
             confidence=thought.judgement.confidence,
+            risk_bound=self._assessor.risk_bound,
             novelty=thought.judgement.novelty,
             verdict=thought.judgement.verdict,
             reasons=thought.judgement.reasons,

@@ -5,6 +5,8 @@ Knows nothing about where sentences come from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 NOUNS = {
     "light": "the traffic light",
     "limit": "the speed limit",
@@ -30,6 +32,13 @@ def hedged(sentence: str) -> str:
     if sentence.startswith(("I see ", "I hear ")):
         return f"I think {sentence}"
     return f"I think {sentence[:1].lower()}{sentence[1:]}" if sentence and not sentence.startswith("I ") else sentence
+
+
+def undecided(topic: str, options: Sequence[str]) -> str:
+    """What to say where a fact may have one of two values: ("light", ("red", "green")) -> "The traffic light: red or
+    green? I cannot tell." """
+    noun = NOUNS.get(topic, topic)
+    return f"{noun[:1].upper()}{noun[1:]}: {' or '.join(options)}? I cannot tell."
 
 
 def unsure(topic: str) -> str:

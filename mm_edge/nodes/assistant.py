@@ -55,7 +55,8 @@ class AssistantNode(ManagedNode):
         self._engine = load(config.rung, config.threads, config.engine, config.precision)
         self.get_logger().info(f"engine: {'; '.join((self._engine.name, *self._engine.refused))}")
         weights = weights_path(config.rung)
-        self._constants = TrustConstants.load(trust_path(config.rung), weights)
+        precision = self._engine.precision
+        self._constants = TrustConstants.load(trust_path(config.rung, precision), weights, precision)
         table = PlanTable.load(plans_path(config.rung), weights)
         self._identity = this_machine(self._engine.name, config.threads, self._constants.weights_sha256)
         latency = known_times(self._engine, table, self.clock, self._identity, default_cache())

@@ -42,8 +42,8 @@ class Calibration:
         return cls(max(0.0, float(weights[0])), float(weights[1]))
 
     def probability(self, confidence: float) -> float:
-        """The calibrated probability for one raw confidence; 0 for NaN."""
-        if not np.isfinite(confidence):
+        """The calibrated probability for one raw confidence; 0 for none, and for what is not a number."""
+        if not confidence > 0:
             return 0.0
         z = self.slope * float(_logit(confidence)) + self.intercept
         return float(1 / (1 + np.exp(-np.clip(z, -30, 30))))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import nan
 
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.assistant.topics import EYELESS_TOPICS, STATED, VEHICLE_TOPICS, request_class, request_kind
+from mm_edge.assistant.topics import EYELESS_TOPICS, REFUSE, STATED, VEHICLE_TOPICS, request_class, request_kind
 from mm_edge.engine.base import Percept
 from mm_edge.model.observation import Observation
 from mm_edge.trust.agreement import Agreement, stale
@@ -32,8 +32,8 @@ CORRECTION = re.compile(
 
 @dataclass(frozen=True)
 class Answer:
-    """What was drafted. confidence: of its least sure word, 0 for what is no sentence; text: the request; asked: the
-    words by which it was understood."""
+    """What was drafted. confidence: of its least sure word, 0 for what is no sentence; text: the request with names
+    marked; asked: the words by which it was understood."""
 
     confidence: float
     topic: str
@@ -88,6 +88,7 @@ class Assessor:
             about_scene,
             {name: self._seen[name] for name in STATED.get(answer.topic, ()) if name in self._seen},
             doubts,
+            answer.topic == REFUSE or not answer.text or self._constants.scope.includes(answer.text),
         )
         return self._judge(evidence)
 

@@ -24,13 +24,14 @@ from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.sensors import stamp_ns as stamped_ns
 from mm_edge.assistant.stopwatch import Stopwatch
 from mm_edge.assistant.thinking import Bounds, Task, Thinker
+from mm_edge.assistant.topics import REFUSE
 from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.planner import Plan, Planner
 from mm_edge.engine.base import Engine, Percept, Scene
 from mm_edge.feedback.alerts import AlertGate
 from mm_edge.feedback.progress import capital
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
-from mm_edge.feedback.wording import hedged, undecided, unsure
+from mm_edge.feedback.wording import NOT_ABOUT_THE_DRIVE, hedged, undecided, unsure
 from mm_edge.generation.draft import Draft
 from mm_edge.generation.slots import fill
 from mm_edge.memory.drive import Begin, at_once
@@ -169,12 +170,13 @@ class Session:
         request = pending.request
         self._assessor.hear(request.text, began_s)
         glance, thought = self._think(request.text, pending.due_s, stopwatch)
-        kind = Kind.REFUSED if thought.draft.topic == "refuse" else Kind.ANSWER
-        if thought.judgement.verdict in (Verdict.ABSTAINED, Verdict.ASKED):
+        topic = REFUSE if thought.judgement.refused else thought.draft.topic
+        kind = Kind.REFUSED if topic == REFUSE else Kind.ANSWER
+        if kind == Kind.ANSWER and thought.judgement.verdict in (Verdict.ABSTAINED, Verdict.ASKED):
             kind = Kind.UNSURE
         if kind == Kind.ANSWER:
-            self._assessor.said(thought.judgement, thought.draft.topic, self.clock.monotonic_s())
-        utterance = self._utterance(glance, thought, kind, Priority.NORMAL, thought.draft.topic)
+            self._assessor.said(thought.judgement, topic, self.clock.monotonic_s())
+        utterance = self._utterance(glance, thought, kind, Priority.NORMAL, topic)
         utterance = replace(utterance, request_id=request.id, final=True)
         stopwatch.mark("trust")
         queue_ms = (began_s - pending.start_s) * 1e3
@@ -273,7 +275,7 @@ class Session:
         stopwatch.mark("draft")
         draft, told = made.draft, [each for each in made.told if each.is_sentence]
         confidence = min(each.confidence for each in (draft, *told)) if draft.is_sentence else 0.0
-        answer = Answer(confidence, draft.topic, made.plan.decoder, text, cache.asked)
+        answer = Answer(confidence, draft.topic, made.plan.decoder, marked, cache.asked)
         judgement = self._assessor.judge(answer, self._ages.image, self._ages.state)
         if not draft.is_sentence:
             judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
@@ -297,6 +299,8 @@ class Session:
         )
 
     def _words(self, glance: Glance, thought: Thought, kind: Kind, topic: str) -> str:
+        if topic == REFUSE and thought.judgement.verdict == Verdict.ABSTAINED:
+            return NOT_ABOUT_THE_DRIVE
         if kind == Kind.UNSURE:
             options = thought.judgement.options
             return undecided(topic, options) if options else unsure(topic)

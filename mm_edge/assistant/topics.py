@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", "refuse"})
+REFUSE = "refuse"
+"""Of sentences that answer nothing."""
+VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", REFUSE})
 LOG_TOPICS = frozenset({
     "last_limit", "red_wait", "last_caller", "call_before", "call_length", "parked", "after", "stops_since", "when",
     "charged", "doing", "task_state", "location", "traffic", "tyres", "service", "arrival", "told", "summary", "why",

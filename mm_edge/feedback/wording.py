@@ -22,6 +22,7 @@ NOUNS = {
     "range": "the range",
 }
 NOT_SURE_YET = "I am not sure yet."
+NOT_ABOUT_THE_DRIVE = "I can only talk about the drive."
 
 
 def hedged(sentence: str) -> str:

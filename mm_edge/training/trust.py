@@ -1,9 +1,10 @@
 """What trust needs to know about new weights, fitted on tuning drives that they were not trained on.
 
 Thresholds are chosen by learn then test (Angelopoulos et al. 2025, "Learn then test: calibrating predictive algorithms
-to achieve risk control", section 2, here by MAPIE): what is said plainly is wrong in at most PLAIN_RISK of the cases, and
-all that is said, plainly or with doubt, in at most SAID_RISK, each with a probability of CERTAINTY. For this, each half
-of the drives, those with even seeds and those with odd ones, gets its probabilities from a calibration on the other.
+to achieve risk control", section 2, here by MAPIE): what is said plainly is wrong in at most PLAIN_RISK of the cases,
+and all that is said, plainly or with doubt, in at most SAID_RISK, each with a probability of CERTAINTY. For this, each
+half of the drives, those with even seeds and those with odd ones, gets its probabilities from a calibration on the
+other.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from mm_edge.model.checkpoint import sha256
 from mm_edge.model.schema import SCENE_FACTS
 from mm_edge.training.evaluate import Asked, asked_now, asked_past, outcome
 from mm_edge.training.recipe import TUNING_SEED
+from mm_edge.training.scope import fit as fit_scope
 from mm_edge.trust.calibration import Calibration
 from mm_edge.trust.constants import Belief, TrustConstants
 from mm_edge.trust.novelty import Novelty, sight
 from mm_edge.trust.options import Options, probabilities
+from mm_edge.trust.scope import Scope
 from mm_edge.world.drive import Drive
 
 DRIVES, LOGS, SIGHTS = 120, 60, 600
@@ -85,13 +88,16 @@ class Seen:
 
 
 def fit(weights: Path, out: Path, precision: str = "fp32") -> TrustConstants:
-    """Write `out` for `weights`. Raises UserError without MAPIE, EngineError when nothing runs them at the precision."""
+    """Write `out` for `weights`. Raises UserError without MAPIE or for an unknown precision, EngineError when nothing
+    runs them at it."""
     require()
+    if precision not in BACKENDS:
+        raise UserError(f"no precision named {precision!r}; there are: {', '.join(BACKENDS)}")
     torch.set_num_threads(1)
     engine = open_engine(weights, BACKENDS[precision], precision)
     answers = answered(engine, TUNING_SEED, DRIVES, LOGS)
     sights = [*seen(engine, TUNING_SEED + DRIVES, SIGHTS)]
-    constants = fitted(sha256(weights), precision, answers, sights)
+    constants = fitted(sha256(weights), precision, answers, sights, fit_scope(TUNING_SEED + DRIVES + SIGHTS))
     constants.save(out)
     return constants
 
@@ -102,7 +108,9 @@ def require() -> None:
         raise UserError('thresholds of trust are fitted by MAPIE: pip install "mm_edge[calibration]"')
 
 
-def fitted(weights_sha256: str, precision: str, answers: Answers, sights: Sequence[Seen]) -> TrustConstants:
+def fitted(
+    weights_sha256: str, precision: str, answers: Answers, sights: Sequence[Seen], scope: Scope
+) -> TrustConstants:
     """Raises ValueError when there are no answers of a kind, or fewer than four pictures."""
     beliefs = tuple(believed(decoders, given) for decoders, given in answers.items())
     vectors = np.array([each.vector for each in sights])
@@ -112,7 +120,7 @@ def fitted(weights_sha256: str, precision: str, answers: Answers, sights: Sequen
         for name, pair in each.facts.items():
             facts[name].append(pair)
     novelty = Novelty.fit(vectors[:half], vectors[half:])
-    return TrustConstants(weights_sha256, precision, beliefs, novelty, Options.fit(facts))
+    return TrustConstants(weights_sha256, precision, beliefs, novelty, Options.fit(facts), scope)
 
 
 def believed(decoders: tuple[str, ...], answers: Sequence[Answer]) -> Belief:

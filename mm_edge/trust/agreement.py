@@ -56,10 +56,11 @@ class Agreement:
             self._cells = self._still_since_s = None
         if picture is None or stamp_ns == self._stamp_ns:
             return
-        cells = cv2.resize(cv2.cvtColor(fitted(picture), cv2.COLOR_RGB2GRAY), CELLS, interpolation=cv2.INTER_AREA)
-        still = self._cells is not None and _apart(cells, self._cells) < STILL
+        grey = cv2.cvtColor(fitted(picture), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        cells = np.asarray(cv2.resize(grey, CELLS, interpolation=cv2.INTER_AREA), np.float32)
+        still = self._cells is not None and float(np.abs(cells - self._cells).mean()) < STILL
         self._still_since_s = _since(self._still_since_s, self._seen_s) if still and moving else None
-        self._cells, self._stamp_ns, self._seen_s = cells.astype(np.float32), stamp_ns, now_s
+        self._cells, self._stamp_ns, self._seen_s = cells, stamp_ns, now_s
 
     def doubts(self, about_scene: bool) -> tuple[Doubt, ...]:
         """What speaks against a sentence about the scene, or about the vehicle."""
@@ -70,14 +71,10 @@ class Agreement:
 
 
 def stale(name: str, age_ms: float) -> tuple[Doubt, ...]:
-    """What the age of an input says against what is told from it; an age that is unknown, or negative as that of a clock
+    """What the age of an input says against what is told from it; one that is unknown, or negative as that of a clock
     that jumped, says nothing."""
     return (Doubt(f"the {name} is {age_ms / 1e3:.1f} s old", STALE_FACTOR),) if age_ms > STALE_MS else ()
 
 
 def _since(before_s: float | None, now_s: float) -> float:
     return now_s if before_s is None else before_s
-
-
-def _apart(cells: NDArray[np.uint8], before: NDArray[np.float32]) -> float:
-    return float(np.abs(cells.astype(np.float32) - before).mean())

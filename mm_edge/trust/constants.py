@@ -20,9 +20,10 @@ from mm_edge.model.checkpoint import sha256
 from mm_edge.trust.calibration import Calibration
 from mm_edge.trust.novelty import Novelty
 from mm_edge.trust.options import Options
+from mm_edge.trust.scope import EVERYTHING, PIECES, Scope
 
 FORMAT = 2
-DIGITS = 5
+DIGITS = 4
 
 
 class TrustError(Exception):
@@ -42,15 +43,14 @@ class Belief:
 
 @dataclass(frozen=True)
 class TrustConstants:
-    """weights_sha256, precision: of what the constants were fitted for; refuse: a request whose topic is less sure than
-    this is not for the assistant to answer."""
+    """weights_sha256, precision: of what the constants were fitted for; scope: which requests are about the drive."""
 
     weights_sha256: str
     precision: str
     beliefs: tuple[Belief, ...]
     novelty: Novelty
     options: Options
-    refuse: float = 0.0
+    scope: Scope = EVERYTHING
 
     def belief(self, decoder: str) -> Belief:
         """Raises TrustError for a decoder that nothing was fitted for."""
@@ -72,9 +72,13 @@ class TrustConstants:
             "format": FORMAT,
             "weights_sha256": self.weights_sha256,
             "precision": self.precision,
-            "refuse": self.refuse,
             "beliefs": [_belief_document(belief) for belief in self.beliefs],
             "options": dict(self.options.floors),
+            "scope": {
+                "refuse": self.scope.refuse,
+                "bias": self.scope.bias,
+                "weights": _rounded(self.scope.weights),
+            },
             "novelty": {
                 "typical": novelty.typical,
                 "extreme": novelty.extreme,
@@ -98,7 +102,7 @@ class TrustConstants:
                 tuple(_belief(each) for each in document["beliefs"]),
                 _novelty(document["novelty"]),
                 Options({fact: _number(floor) for fact, floor in document["options"].items()}),
-                _number(document["refuse"]),
+                _scope(document["scope"]),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrustError(f"{path}: {error}; mm-edge trust makes it anew") from error
@@ -129,6 +133,13 @@ def _novelty(document: Mapping[str, Any]) -> Novelty:
     if scale.shape != mean.shape or not all(np.isfinite(part).all() for part in (mean, scale, triangle)):
         raise ValueError("novelty of no numbers")
     return Novelty(mean, scale, whiten, _number(document["typical"]), _number(document["extreme"]))
+
+
+def _scope(document: Mapping[str, Any]) -> Scope:
+    weights = np.array(document["weights"], np.float64)
+    if weights.shape != (PIECES,) or not np.isfinite(weights).all():
+        raise ValueError("a scope of other pieces")
+    return Scope(weights, _number(document["bias"]), _number(document["refuse"]))
 
 
 def _number(value: Any) -> float:

@@ -52,8 +52,8 @@ class Risk:
         return high
 
     def _wealth(self, share: float) -> float:
-        """Logarithm of what bets against "at least this share is wrong" have become: they win by every right answer, and
-        the game is fair if it is so. Grows with the share."""
+        """Logarithm of what bets against "at least this share is wrong" have become: they win by every right answer,
+        and the game is fair if it is so. Grows with the share."""
         odds = share / max(1.0 - share, 1e-12)
         with np.errstate(divide="ignore"):
             lost = self.wrong * np.log1p(-BETS) if self.wrong else 0.0

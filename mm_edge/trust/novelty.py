@@ -1,10 +1,10 @@
-"""How unlike the training data a picture is: Mahalanobis distance on what the camera gives and what the encoder makes of it.
+"""How unlike the training data a picture is: a Mahalanobis distance.
 
 Lee et al. 2018 ("A simple unified framework for detecting out-of-distribution samples", section 2.1) with one Gaussian
 instead of one per class, because a scene has no single class. The vector has three parts: the encoder's pooled feature,
-the energy of what is read off the picture (Liu et al. 2020, "Energy-based out-of-distribution detection", equation 4, temperature
-1), and plain statistics of the picture's nine fields. The encoder is nearly blind to a covered lens, which the fields
-show at once; sensor noise is the other way round.
+the energies of the facts that are read off the picture (Liu et al. 2020, "Energy-based out-of-distribution detection",
+equation 4, temperature 1), and plain statistics of the picture's nine fields. The encoder is nearly blind to a covered
+lens, which the fields show at once; sensor noise is the other way round.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from mm_edge.engine.base import Engine
 from mm_edge.model.network import RUNGS
 from mm_edge.model.schema import SCENE_FACTS
 from mm_edge.training.evaluate import DECODER_NAME, PASSES, Outcome, Pair, driven, outcomes, recalled, routed
-from mm_edge.trust.calibration import expected_calibration_error
 from mm_edge.trust.constants import TrustConstants
+from mm_edge.trust.selection import expected_calibration_error
 from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.questions import FAMILIES
 from mm_edge.world.recall import HISTORY_FAMILIES

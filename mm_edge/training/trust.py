@@ -35,6 +35,7 @@ from mm_edge.trust.constants import Belief, TrustConstants
 from mm_edge.trust.novelty import Novelty, sight
 from mm_edge.trust.options import Options, probabilities
 from mm_edge.trust.scope import Scope
+from mm_edge.trust.selection import reliability, risk_coverage
 from mm_edge.world.drive import Drive
 
 DRIVES, LOGS, SIGHTS = 120, 60, 600
@@ -133,7 +134,14 @@ def believed(decoders: tuple[str, ...], answers: Sequence[Answer]) -> Belief:
     accept = threshold(p, right, [PLAIN_FROM, *np.quantile(p, 1 - COVERAGES)], PLAIN_FROM, PLAIN_RISK)
     tried = np.linspace(DOUBTFUL_FROM, accept, len(COVERAGES))
     hedge = threshold(p, right, tried, DOUBTFUL_FROM, SAID_RISK)
-    return Belief(decoders, _calibrations(answers), accept, min(hedge, accept))
+    return Belief(
+        decoders,
+        _calibrations(answers),
+        accept,
+        min(hedge, accept),
+        tuple(reliability(p, right)),
+        tuple(risk_coverage(p, right)),
+    )
 
 
 def _calibrations(answers: Sequence[Answer]) -> dict[str, Calibration]:

@@ -52,17 +52,3 @@ class Calibration:
 def _logit(confidence: ArrayLike) -> NDArray[np.float64]:
     clipped = np.clip(np.asarray(confidence, np.float64), EDGE, 1 - EDGE)
     return np.log(clipped / (1 - clipped))
-
-
-def expected_calibration_error(probabilities: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
-    """ECE over equal-mass bins (Nixon et al. 2019, adaptive calibration error); NaN for no data."""
-    p, labels = np.asarray(probabilities, np.float64), np.asarray(right, np.float64)
-    if p.size == 0:
-        return float("nan")
-    order = np.argsort(p)
-    gaps = [
-        abs(p[part].mean() - labels[part].mean()) * len(part)
-        for part in np.array_split(order, min(bins, len(order)))
-        if len(part)
-    ]
-    return float(np.sum(gaps) / len(p))

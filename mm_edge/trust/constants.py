@@ -33,12 +33,15 @@ class TrustError(Exception):
 @dataclass(frozen=True)
 class Belief:
     """How far drafts of some decoders are believed. calibrations: by kind of request; accept, hedge: from which
-    probability up a sentence is said plainly, and with doubt (1 and above: never)."""
+    probability up a sentence is said plainly, and with doubt (1 and above: never); reliability, selection: how good the
+    probabilities were on the drives that they were fitted with (mm_edge/trust/selection.py)."""
 
     decoders: tuple[str, ...]
     calibrations: Mapping[str, Calibration]
     accept: float
     hedge: float
+    reliability: tuple[tuple[float, float, int], ...] = ()
+    selection: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,14 @@ class TrustConstants:
 
 def _belief_document(belief: Belief) -> dict[str, Any]:
     kinds = {kind: [fit.slope, fit.intercept] for kind, fit in belief.calibrations.items()}
-    return {"decoders": belief.decoders, "calibrations": kinds, "accept": belief.accept, "hedge": belief.hedge}
+    return {
+        "decoders": belief.decoders,
+        "calibrations": kinds,
+        "accept": belief.accept,
+        "hedge": belief.hedge,
+        "reliability": [[*_rounded((p, share)), n] for p, share, n in belief.reliability],
+        "selection": [_rounded(point) for point in belief.selection],
+    }
 
 
 def _belief(document: Mapping[str, Any]) -> Belief:
@@ -123,7 +133,14 @@ def _belief(document: Mapping[str, Any]) -> Belief:
         kind: Calibration(_number(slope), _number(intercept))
         for kind, (slope, intercept) in document["calibrations"].items()
     }
-    return Belief(tuple(document["decoders"]), kinds, _number(document["accept"]), _number(document["hedge"]))
+    return Belief(
+        tuple(document["decoders"]),
+        kinds,
+        _number(document["accept"]),
+        _number(document["hedge"]),
+        tuple((_number(p), _number(share), int(n)) for p, share, n in document["reliability"]),
+        tuple((_number(coverage), _number(risk)) for coverage, risk in document["selection"]),
+    )
 
 
 def _novelty(document: Mapping[str, Any]) -> Novelty:

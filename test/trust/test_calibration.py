@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm_edge.trust.calibration import Calibration, expected_calibration_error
+from mm_edge.trust.calibration import Calibration
+from mm_edge.trust.selection import expected_calibration_error
 
 
 def overconfident(n: int = 4000) -> tuple[np.ndarray, np.ndarray]:

@@ -55,5 +55,5 @@ def test_missed_deadlines_are_a_warning(start, probe, until) -> None:
     publisher = probe.node.create_publisher(msg.LatencyReport, "latency", 10)
     until(lambda: node._active and publisher.get_subscription_count() > 1, node, probe.node)
     publisher.publish(msg.LatencyReport(request_id="q", deadline_ms=100.0, total_ms=150.0, slack_ms=-50.0))
-    until(lambda: probe.level("monitor: assistant") == 1, node, probe.node)
-    assert "late" in probe.message("monitor: assistant")
+    until(lambda: probe.level("monitor: latency") == 1, node, probe.node)
+    assert "late" in probe.message("monitor: latency")

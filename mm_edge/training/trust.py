@@ -39,7 +39,7 @@ from mm_edge.trust.scope import Scope
 from mm_edge.trust.selection import reliability, risk_coverage
 from mm_edge.world.drive import Drive
 
-DRIVES, LOGS, SIGHTS = 120, 60, 600
+DRIVES, LOGS, SIGHTS = 110, 50, 500
 """Drives with questions about the present, logs with questions about the past, drives of which only pictures are
 taken."""
 LOG_WORDS = 512

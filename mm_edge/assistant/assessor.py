@@ -14,6 +14,7 @@ from math import nan
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.topics import EYELESS_TOPICS, REFUSE, STATED, VEHICLE_TOPICS, request_class, request_kind
 from mm_edge.engine.base import Percept
+from mm_edge.model.features import fitted
 from mm_edge.model.observation import Observation
 from mm_edge.trust.agreement import Agreement, stale
 from mm_edge.trust.constants import TrustConstants
@@ -65,7 +66,7 @@ class Assessor:
     def look(self, observation: Observation, percept: Percept, now_s: float) -> None:
         """What is sensed now."""
         self._facts, self._seen = percept.facts, probabilities(percept.logits)
-        picture = observation.image
+        picture = None if observation.image is None else fitted(observation.image)
         self._novelty = 0.0 if picture is None else self._constants.novelty.score(sight(picture, percept))
         self._agreement.look(picture, observation.stamp_ns, observation.state, now_s)
         self._outcomes.look(percept.facts, now_s)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite, log, nan
 
 import numpy as np
@@ -43,21 +44,25 @@ class Risk:
 
     def bound(self, level: float = LEVEL) -> float:
         """The share of wrong answers is above this with a probability of at most `level`; NaN before the first one."""
-        if not self.n:
-            return nan
-        low, high = 0.0, 1.0
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (low, middle) if self._wealth(middle) >= -log(level) else (middle, high)
-        return high
+        return _bound(self.wrong, self.n, level) if self.n else nan
 
-    def _wealth(self, share: float) -> float:
-        """Logarithm of what bets against "at least this share is wrong" have become: they win by every right answer,
-        and the game is fair if it is so. Grows with the share."""
-        odds = share / max(1.0 - share, 1e-12)
-        with np.errstate(divide="ignore"):
-            lost = self.wrong * np.log1p(-BETS) if self.wrong else 0.0
-        return float(np.logaddexp.reduce((self.n - self.wrong) * np.log1p(BETS * odds) + lost) - log(len(BETS)))
+
+@lru_cache(maxsize=4)
+def _bound(wrong: int, n: int, level: float) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _wealth(wrong, n, middle) >= -log(level) else (middle, high)
+    return high
+
+
+def _wealth(wrong: int, n: int, share: float) -> float:
+    """Logarithm of what bets against "at least this share is wrong" have become: they win by every right answer, and
+    the game is fair if it is so. Grows with the share."""
+    odds = share / max(1.0 - share, 1e-12)
+    with np.errstate(divide="ignore"):
+        lost = wrong * np.log1p(-BETS) if wrong else 0.0
+    return float(np.logaddexp.reduce((n - wrong) * np.log1p(BETS * odds) + lost) - log(len(BETS)))
 
 
 class Drift:

@@ -10,6 +10,7 @@ lens, which the fields show at once; sensor noise is the other way round.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -79,9 +80,11 @@ def appearance(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Logarithms of light, contrast, colour, edges in both directions and grain of FIELDS * FIELDS fields."""
     small = fitted(picture)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    maps = (
+    red, green, blue = cv2.split(small)
+    most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    maps: tuple[Any, ...] = (
         grey,
-        small.max(2).astype(np.float32) - small.min(2),
+        (most - least).astype(np.float32),
         np.abs(cv2.Sobel(grey, cv2.CV_32F, 1, 0)) / 8,
         np.abs(cv2.Sobel(grey, cv2.CV_32F, 0, 1)) / 8,
     )

@@ -39,7 +39,7 @@ class Size:
     clips_every: int
 
 
-FULL, QUICK = Size(150, 80, 150, 1000, 6), Size(8, 3, 10, 80, 30)
+FULL, QUICK = Size(110, 60, 120, 1000, 6), Size(8, 3, 10, 80, 30)
 RUNG = "small"
 
 

@@ -22,8 +22,9 @@ import torch
 from numpy.typing import NDArray
 
 from mm_edge.assistant.topics import request_class, request_kind
-from mm_edge.engine import open_engine
-from mm_edge.engine.base import Engine
+from mm_edge.engine import choose
+from mm_edge.engine.base import Engine, EngineError
+from mm_edge.engine.export import default_cache
 from mm_edge.errors import UserError
 from mm_edge.generation import DECODERS
 from mm_edge.model.checkpoint import sha256
@@ -63,8 +64,8 @@ PLAIN_FROM, DOUBTFUL_FROM = 0.95, 0.4
 CERTAINTY = 0.9
 COVERAGES = np.linspace(0.5, 1.0, 51)
 """Shares of the sentences that thresholds are tried for, one after the other (fixed sequence)."""
-BACKENDS = {"fp32": "torch", "fp16": "tensorrt", "int8": "onnxruntime"}
-"""Which engine runs the weights at a precision."""
+BACKENDS = {"fp32": "auto", "fp16": "tensorrt", "int8": "onnxruntime"}
+"""Which engine runs the weights at a precision; auto: the quickest that was exported."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def fit(weights: Path, out: Path, precision: str = "fp32") -> TrustConstants:
     if precision not in BACKENDS:
         raise UserError(f"no precision named {precision!r}; there are: {', '.join(BACKENDS)}")
     torch.set_num_threads(1)
-    engine = open_engine(weights, BACKENDS[precision], precision)
+    engine = choose(weights, 1, BACKENDS[precision], precision, default_cache())
+    if engine.precision != precision:
+        raise EngineError("; ".join(engine.refused))
     answers = answered(engine, TUNING_SEED, DRIVES, LOGS)
     sights = [*seen(engine, TUNING_SEED + DRIVES, SIGHTS)]
     constants = fitted(sha256(weights), precision, answers, sights, fit_scope(TUNING_SEED + DRIVES + SIGHTS))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mm_edge.engine import open_engine, trust_path, weights_path
+from mm_edge.engine.base import EngineError
 from mm_edge.errors import UserError
 from mm_edge.generation import DECODERS
 from mm_edge.training import scope
@@ -150,6 +151,13 @@ def test_a_missing_library_is_said_at_once(monkeypatch: pytest.MonkeyPatch, tmp_
 
     with pytest.raises(UserError, match=r"pip install .*calibration"):
         require()
+
+
+def test_a_precision_that_nothing_runs_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MM_EDGE_CACHE", str(tmp_path))
+
+    with pytest.raises(EngineError, match="onnxruntime"):
+        fit(weights_path("small"), tmp_path / "trust.json", "int8")
 
 
 def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:

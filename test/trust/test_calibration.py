@@ -35,6 +35,21 @@ def test_more_confidence_is_never_less_probability(one: float, other: float) -> 
     assert fitted.probability(low) <= fitted.probability(high) + 1e-12
 
 
+def test_a_few_outcomes_do_not_tell_a_slope() -> None:
+    sure = np.linspace(0.9, 0.99, 40)
+    surprising = Calibration.fit(sure, np.arange(40) != 39)
+
+    assert surprising.slope > 0.5
+    assert surprising.probability(0.1) < 0.6
+
+
+def test_many_outcomes_tell_it_whatever_was_thought_before() -> None:
+    claimed, _ = overconfident(20_000)
+    right = np.random.default_rng(1).random(20_000) < 0.9
+
+    assert Calibration.fit(claimed, right).slope < 0.1
+
+
 def test_what_is_no_number_is_not_believed() -> None:
     assert Calibration().probability(nan) == 0.0
 

@@ -10,6 +10,7 @@ from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.intake import TOPICS
 from mm_edge.assistant.offline import OfflineAssistant
+from mm_edge.assistant.opening import engine_of
 from mm_edge.assistant.outputs import OUTPUTS
 from mm_edge.assistant.sensors import SensorError
 from mm_edge.bags.build import message_of
@@ -20,7 +21,7 @@ from mm_edge.bags.topicmap import guess, load
 from mm_edge.bags.types import BagError
 from mm_edge.bags.writer import BagWriter
 from mm_edge.compute.planner import PlanError, PlanTable
-from mm_edge.engine import load as load_engine
+from mm_edge.compute.relay import RelayError
 from mm_edge.engine import plans_path, trust_path, weights_path
 from mm_edge.engine.base import EngineError
 from mm_edge.errors import UserError
@@ -75,7 +76,7 @@ def present(
         write_page(recording, out / "report.html", source.title, notes(), belief(recording))
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror})") from error
-    except (BagError, EngineError, TrustError, PlanError) as error:
+    except (BagError, EngineError, TrustError, PlanError, RelayError) as error:
         raise UserError(str(error)) from error
     for note in notes():
         print(f"note: {note}")
@@ -88,7 +89,7 @@ def belief(recording: Recording) -> Belief | None:
     if not turns:
         return None
     rung, _, plan = turns[-1].plan.partition("/")
-    precision = turns[-1].engine.rpartition("/")[2]
+    precision = turns[-1].engine.partition(",")[0].rpartition("/")[2]
     try:
         constants = TrustConstants.load(trust_path(rung, precision), weights_path(rung), precision)
         return constants.belief(plan.partition(" ")[0])
@@ -100,7 +101,7 @@ def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
     """Play as fast as it goes; two runs record the same but for measured durations."""
     config = AssistantConfig()
     weights = weights_path(config.rung)
-    engine = load_engine(config.rung, config.threads, config.engine, config.precision)
+    engine = engine_of(config, config.engine)
     constants = TrustConstants.load(trust_path(config.rung, engine.precision), weights, engine.precision)
     table = PlanTable.load(plans_path(config.rung), weights)
     assistant = OfflineAssistant(config, engine, constants, table)

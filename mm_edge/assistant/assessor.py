@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from math import nan
 
@@ -57,6 +58,10 @@ class Assessor:
 
     def configure(self, config: AssistantConfig) -> None:
         self._judge = Judge(self._constants, config.accept_probability, config.hedge_probability)
+
+    def take_over(self, before: Assessor) -> None:
+        """Go on with a copy of how another one's answers fared."""
+        self._outcomes = deepcopy(before._outcomes)
 
     def clear(self) -> None:
         """Time began anew."""

@@ -18,6 +18,11 @@ class AssistantConfig(BaseModel):
     rung: Literal["small", "large"] = Field(
         "small", description="Which size of the model answers.", json_schema_extra=READ_ONLY
     )
+    relay: bool = Field(
+        False,
+        description="Whether the large rung lets the small one word what is easy.",
+        json_schema_extra=READ_ONLY,
+    )
     engine: Literal["auto", "tensorrt", "onnxruntime", "torch"] = Field(
         "auto",
         description="What runs the model; the next one is used when it cannot. auto: the first that was exported.",
@@ -50,6 +55,13 @@ class AssistantConfig(BaseModel):
     max_waiting: int = Field(1000, ge=1, le=100_000, description="Most requests that may wait; more are refused.")
     follow_up: bool = Field(True, description="Whether a better answer may follow after an unsure final one.")
 
+    watchdog_s: float = Field(
+        10.0, ge=0.1, le=600.0, description="A stage of a turn that takes longer hangs: the worker is restarted."
+    )
+    max_restarts: int = Field(
+        3, ge=0, le=10, description="Most restarts of the worker within ten minutes; then it gives up, an error."
+    )
+
     watch: bool = Field(True, description="Whether to report unasked what needs attention.")
     watch_rate_hz: float = Field(5.0, ge=0.1, le=30.0, description="How often the newest input is looked at, at most.")
     watch_deadline_ms: float = Field(
@@ -68,6 +80,10 @@ class AssistantConfig(BaseModel):
     image_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="A camera silent for longer counts as lost.")
     state_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="Vehicle signals older than this are unknown.")
     audio_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="A microphone silent for longer counts as lost.")
+
+    compute_timeout_s: float = Field(
+        5.0, ge=0.1, le=60.0, description="A compute_state older than this is not believed any more."
+    )
 
     accept_probability: float = Field(
         0.0, ge=0.0, le=1.0, description="From this probability up, say it plainly; 0: as fitted with the weights."

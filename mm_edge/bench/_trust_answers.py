@@ -57,7 +57,8 @@ def judged(
     assessor.configure(AssistantConfig())
     for number, posed in enumerate(chain(posed_now(engine, seed, drives), posed_past(engine, seed, logs, LOG_WORDS))):
         context = posed.understood(engine, engine.look(posed.past, posed.percept))
-        made = thinker.think(Task(context, posed.request, forbidden=posed.forbidden(engine), seed=number), Bounds())
+        forbidden = posed.forbidden(engine)
+        made = thinker.think(Task(context, posed.request, (), forbidden, number, posed.percept.facts), Bounds())
         assessor.clear()
         assessor.look(posed.drive.observation(posed.t_s), posed.percept, float(number))
         confidence = made.draft.confidence if made.draft.is_sentence else 0.0

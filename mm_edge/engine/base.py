@@ -61,12 +61,14 @@ class Scene:
 @dataclass(frozen=True)
 class Context:
     """What an answer is worded from, and its style. k, v: [layers, heads, claims, d_head]; asked: the likeliest words
-    that a request asks by, none where nothing was asked."""
+    that a request asks by, none where nothing was asked; claims: of the topic and of each thing that is stated, the
+    likeliest words, ids and probabilities, the best first."""
 
     k: Tensor
     v: Tensor
     style: int
     asked: tuple[str, ...] = ()
+    claims: tuple[tuple[tuple[int, float], ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,10 @@ class Said:
 
 
 class Engine(Protocol):
+    """refused: why each engine that was to be preferred is not this one."""
+
     name: str
+    refused: tuple[str, ...]
     history_slots: int
     log_length: int
     memory_length: int
@@ -115,6 +120,9 @@ class Engine(Protocol):
     tokenizer: Tokenizer
     answer_length: int
     width: int
+
+    @property
+    def precision(self) -> str: ...
 
     def encode(self, observation: Observation) -> Percept: ...
 

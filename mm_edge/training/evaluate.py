@@ -72,14 +72,14 @@ class Posed:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question on a drive, and what its answer is to be worded from. seed, weather, daylight: of the drive."""
+    """A question on a drive of this seed, and what its answer is to be worded from. facts: of the scene, as `Percept`
+    has them."""
 
     question: Question
     context: Context
     forbidden: Sequence[int]
-    seed: int = 0
-    weather: str = ""
-    daylight: str = ""
+    facts: dict[str, tuple[str, float]]
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,7 @@ def evaluate(engine: Engine, asked: Asked) -> Pair:
 
 def _asked(engine: Engine, posed: Posed) -> Asked:
     context = posed.understood(engine, engine.look(posed.past, posed.percept))
-    drive = posed.drive
-    return Asked(posed.question, context, posed.forbidden(engine), drive.seed, drive.weather, drive.daylight)
+    return Asked(posed.question, context, posed.forbidden(engine), posed.percept.facts, posed.drive.seed)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:

@@ -21,12 +21,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mm_edge.assistant.clock import SystemClock
+from mm_edge.assistant.thinking import Task, Thinker
 from mm_edge.assistant.topics import request_class, request_kind
+from mm_edge.compute.planner import Plan, Planner
 from mm_edge.engine import choose
 from mm_edge.engine.base import Engine, EngineError
 from mm_edge.engine.export import default_cache
 from mm_edge.errors import UserError
-from mm_edge.generation import DECODERS
 from mm_edge.model.checkpoint import sha256
 from mm_edge.model.schema import SCENE_FACTS
 from mm_edge.training.evaluate import Asked, asked_now, asked_past, outcome
@@ -48,14 +50,19 @@ MOMENTS_S = (3.0, 8.0)
 """Of a drive whose pictures are taken."""
 HEIGHTS = (96, 240)
 """Of pictures, by turns."""
-PASSES = 8
-FAMILIES: Mapping[tuple[str, ...], tuple[str | None, ...]] = {
-    ("fast", "speedy", "quality", "voting"): ("fast", "speedy", "quality", "voting"),
-    ("verified", "autoregressive", "speculative"): ("verified", None),
-    ("flow", "refined"): (None, "flow", None, "refined"),
+FAMILIES: Mapping[tuple[str, ...], tuple[Plan | None, ...]] = {
+    ("fast", "speedy", "quality", "voting"): (
+        Plan("fast", 1, 2),
+        Plan("speedy", 4, 2),
+        Plan("fast", 8),
+        Plan("quality", 8, 3),
+        Plan("voting", 12),
+    ),
+    ("verified", "autoregressive", "speculative"): (Plan("verified", 4), None),
+    ("flow", "refined"): (None, Plan("flow", 1), None, Plan("refined", 4)),
 }
-"""Decoders whose confidences mean the same -> those of them that answer, by turns, None: nobody does, to save time.
-`verified` has the words and the confidences of `autoregressive`."""
+"""Decoders whose confidences mean the same -> the plans with them that answer, by turns, None: nobody does, to save
+time. `verified` has the words and the confidences of `autoregressive`."""
 KINDS = ("now", "past")
 """Of requests (assistant/topics.py)."""
 PLAIN_RISK, SAID_RISK = 0.02, 0.05
@@ -204,14 +211,16 @@ def _can_pass(n: int, risk: float) -> bool:
 
 def answered(engine: Engine, first_seed: int, drives: int, logs: int) -> Answers:
     """Every family answers when it is its turn. What is no sentence is never said, and so left out."""
+    thinker = Thinker(engine, SystemClock(), Planner())
     found: dict[tuple[str, ...], list[Answer]] = {family: [] for family in FAMILIES}
     for number, asked in enumerate(_requests(engine, first_seed, drives, logs)):
         kind = request_kind(request_class(asked.question.text, asked.context.asked))
-        for family, members in FAMILIES.items():
-            name = members[number % len(members)]
-            if name is None:
+        task = Task(asked.context, asked.question.text, (), asked.forbidden, number, asked.facts)
+        for family, plans in FAMILIES.items():
+            plan = plans[number % len(plans)]
+            if plan is None:
                 continue
-            *_, draft = DECODERS[name](engine, asked.context, PASSES, asked.forbidden, number)
+            draft, _ = thinker.carry_out(task, plan)
             if draft.is_sentence:
                 right = outcome(asked, draft).right
                 found[family].append(Answer(asked.seed, kind, draft.confidence, right))

@@ -130,6 +130,19 @@ def test_right_answers_lower_the_bound_and_time_that_jumps_keeps_it(assessor: As
     assert before == assessor.risk_bound < 0.2
 
 
+def test_a_successor_knows_how_answers_fared(assessor: Assessor, constants: TrustConstants) -> None:
+    for number in range(20):
+        assessor.said(assessor.judge(LIGHT), "light", float(number))
+    assessor.look(Observation(2, GREY), percept(), 100.0)
+    after, before = Assessor(constants), assessor.risk_bound
+
+    after.take_over(assessor)
+    assessor.said(assessor.judge(LIGHT), "light", 101.0)
+    assessor.hear("wrong", 102.0)
+
+    assert after.risk_bound == before < assessor.risk_bound
+
+
 def test_thresholds_can_be_set_and_given_back(assessor: Assessor) -> None:
     assessor.configure(AssistantConfig(accept_probability=0.99))
     assert assessor.judge(LIGHT).verdict == Verdict.HEDGED

@@ -43,6 +43,8 @@ def see(session: Session, clock: ManualClock, make: Callable[..., Any]) -> Calla
 def asked(session: Session, text: str = "how fast are we", deadline_ms: float = 500.0) -> Turn:
     pending = session.inbox.put_request(Request(session.clock.now_ns(), "q", text, deadline_ms))
     assert pending is not None
+    while session.inbox.next_job(timeout_s=0.0) is not pending:  # nobody else waits
+        pass
     return session.answer(pending)
 
 

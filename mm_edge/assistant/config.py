@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+MOST_RESERVED = 0.25
+"""Share of a short deadline that is reserved at most."""
 READ_ONLY: dict[str, JsonValue] = {"read_only": True}
 
 
@@ -43,7 +45,10 @@ class AssistantConfig(BaseModel):
         500.0, ge=10.0, le=60_000.0, description="Deadline of a request that names none, in milliseconds."
     )
     reserve_ms: float = Field(
-        20.0, ge=1.0, le=1_000.0, description="Time before the deadline at which the best answer so far goes out."
+        20.0,
+        ge=1.0,
+        le=1_000.0,
+        description="Time before the deadline at which the best answer so far goes out; at most a quarter of it.",
     )
     decoder: Literal[
         "planned", "autoregressive", "speculative", "fast", "speedy", "quality", "verified", "voting", "flow", "refined"
@@ -109,6 +114,10 @@ class AssistantConfig(BaseModel):
         description="A file older than this is of another drive.",
         json_schema_extra=READ_ONLY,
     )
+
+    def reserve_s(self, deadline_ms: float) -> float:
+        """How long before a deadline the best answer so far goes out, in seconds."""
+        return min(self.reserve_ms, MOST_RESERVED * deadline_ms) / 1e3
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> AssistantConfig:

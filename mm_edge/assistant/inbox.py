@@ -258,7 +258,8 @@ class Inbox:
         return True
 
     def _queue(self, pending: Pending) -> Pending:
-        self._turns.add(pending, pending.due_s - self.config.reserve_ms / 1e3, pending.request.stakes)
+        due_s = pending.due_s - self.config.reserve_s(pending.request.deadline_ms)
+        self._turns.add(pending, due_s, pending.request.stakes)
         self._changed.notify()
         return pending
 
@@ -278,7 +279,8 @@ class Inbox:
         if not self._unseen:
             self._unseen = True
             from_s = max(self.clock.monotonic_s(), self._last_look_s + 1 / self.config.watch_rate_hz)
-            due_s = from_s + (self.config.watch_deadline_ms - self.config.reserve_ms) / 1e3
+            deadline_ms = self.config.watch_deadline_ms
+            due_s = from_s + deadline_ms / 1e3 - self.config.reserve_s(deadline_ms)
             priority = LOOK_PRIORITY if self.config.watch else Stakes.LOW
             self._turns.add("look", due_s, priority, from_s, insists=True)
             self._changed.notify()

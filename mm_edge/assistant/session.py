@@ -161,7 +161,8 @@ class Session:
             self._unevaluated += 1
             self._witness(self._see(stopwatch, job.arrival_s))
             return None
-        due_s = job.arrival_s + self.config.watch_deadline_ms / 1e3
+        deadline_ms = self.config.watch_deadline_ms
+        due_s = job.arrival_s + deadline_ms / 1e3 - self.config.reserve_s(deadline_ms)
         glance, thought = self._think("", due_s, stopwatch, job.arrival_s)
         alert = thought.draft.topic.removeprefix("alert:") if thought.draft.topic.startswith("alert:") else ""
         credible = alert if thought.judgement.verdict != Verdict.ABSTAINED else ""
@@ -179,7 +180,8 @@ class Session:
         began_s, stopwatch = self.clock.monotonic_s(), Stopwatch()
         request = pending.request
         self._assessor.hear(request.text, began_s)
-        glance, thought = self._think(request.text, pending.due_s, stopwatch)
+        due_s = pending.due_s - self.config.reserve_s(request.deadline_ms)
+        glance, thought = self._think(request.text, due_s, stopwatch)
         topic = REFUSE if thought.judgement.refused else thought.draft.topic
         kind = Kind.REFUSED if topic == REFUSE else Kind.ANSWER
         if kind == Kind.ANSWER and thought.judgement.verdict in (Verdict.ABSTAINED, Verdict.ASKED):
@@ -293,7 +295,7 @@ class Session:
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
         facts = glance.percept.facts
         task = Task(cache, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32), facts)
-        made = self._thinker.think(task, self._bounds(due_s - self.config.reserve_ms / 1e3))
+        made = self._thinker.think(task, self._bounds(due_s))
         stopwatch.mark("draft")
         draft, told = made.draft, [each for each in made.told if each.is_sentence]
         confidence = min(each.confidence for each in (draft, *told)) if draft.is_sentence else 0.0

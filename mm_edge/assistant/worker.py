@@ -68,7 +68,7 @@ class DeadlineGuard:
 
     def watch(self, pending: Pending) -> None:
         """Half of the reserve is left for publishing."""
-        moment_s = pending.due_s - self._config.reserve_ms / 2e3
+        moment_s = pending.due_s - self._config.reserve_s(pending.request.deadline_ms) / 2
         with self._changed:
             heapq.heappush(self._waiting, (moment_s, next(self._order), pending))
             self._changed.notify()

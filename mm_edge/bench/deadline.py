@@ -17,24 +17,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from math import inf
+from typing import cast
 
 import numpy as np
 import psutil
 import torch
-from torch import Tensor
 
 from mm_edge.assistant.clock import SystemClock
 from mm_edge.assistant.profiling import profiled
 from mm_edge.assistant.thinking import PLANNED, Bounds, Made, Task, Thinker
 from mm_edge.bench._effort import efforts, headline, rows
 from mm_edge.bench._relay import TOLD, WAYS, relayed
+from mm_edge.bench._throttle import Throttled, state
 from mm_edge.bench.harness import Plot, Result, percentile, wilson
 from mm_edge.bench.speech import exported
+from mm_edge.compute.device import ComputeState
 from mm_edge.compute.latency_model import LatencyModel
 from mm_edge.compute.planner import Planner, PlanTable
 from mm_edge.engine import plans_path, weights_path
-from mm_edge.engine.base import Engine, Runner
-from mm_edge.engine.graph_engine import GraphEngine
+from mm_edge.engine.base import Engine
 from mm_edge.generation import DECODERS
 from mm_edge.model.observation import Observation
 from mm_edge.training.evaluate import Posed, posed_now, posed_past, said
@@ -48,7 +49,7 @@ CHEAPEST = "flow"
 HOPE, LARGE = "hope", "always large"
 """Policies that take the decoder that is right most often and never look at the clock; the second on the large rung."""
 THROTTLED, SLOWER = "throttled", 2.5
-"""The load under which every graph takes so many times as long, as on a machine that is too hot."""
+"""The load under which everything takes so many times as long, as on a machine that is too hot, and says so."""
 LOG_WORDS = 512
 AFTER_STEP = 25
 """Requests after the load changed that are counted apart."""
@@ -112,6 +113,10 @@ class Policy:
         self._clock = SystemClock()
         self._thinker = Thinker(engine, self._clock, planner)
 
+    def told(self, machine: ComputeState | None) -> None:
+        """What the monitor says of the machine; None: nothing."""
+        self._thinker.machine(machine)
+
     def answer(self, job: Job) -> tuple[Made, float]:
         """The sentence, and how many milliseconds it took from the picture on."""
         forbidden = job.posed.forbidden(self._engine)
@@ -126,22 +131,6 @@ class Policy:
         return made, (self._clock.monotonic_s() - began_s) * 1e3
 
 
-class Slowed:
-    """A Runner that takes `factor` times as long."""
-
-    def __init__(self, runner: Runner) -> None:
-        self.name, self.device, self.factor = runner.name, runner.device, 1.0
-        self._runner = runner
-
-    def run(self, graph: str, *inputs: Tensor) -> tuple[Tensor, ...]:
-        began_s = time.perf_counter()
-        outputs = self._runner.run(graph, *inputs)
-        until_s = began_s + self.factor * (time.perf_counter() - began_s)
-        while time.perf_counter() < until_s:
-            pass
-        return outputs
-
-
 def measure(seed: int, quick: bool) -> Result:
     torch.set_num_threads(1)
     size = QUICK if quick else FULL
@@ -149,7 +138,7 @@ def measure(seed: int, quick: bool) -> Result:
     table = PlanTable.load(plans_path("small"), weights_path("small"))
     profile = profiled(engine, table, SystemClock())
     jobs = traffic(engine, seed, size)
-    trials = played(engine, large, table, profile, jobs, traffic(large, seed, size))
+    trials = played(Throttled(engine), Throttled(large), table, profile, jobs, traffic(large, seed, size))
     overhead_ms = overheads_ms(table, profile)
     effort = efforts(engine, table, seed, size.effort_drives, size.effort_logs)
     relay, relay_rows, share = relayed(seed, size.answers)
@@ -162,7 +151,7 @@ def measure(seed: int, quick: bool) -> Result:
         f"small rung, {engine.name}, {len(jobs)} requests from seed {seed}, each answered by every policy; deadlines "
         f"log-uniform from {SHORTEST_MS:.0f} ms to {LONGEST_MS:.0f} ms, from the picture on",
         f"loads, equally many requests each: {', '.join(f'{name} ({count} processes)' for name, count in loads())}; "
-        f"throttled: every graph takes {SLOWER} times as long; the machine's own load is not known",
+        f"throttled: an engine takes {SLOWER} times as long, and the monitor says so; other load is not known",
         f"n: deadlines not below the 99th percentile of {CHEAPEST} under the same load; missed and right in time: of "
         "these; right: whenever it came, of all; low, high: 95 % by Wilson, of right in time",
         f"{HOPE}: {most_right(table)}, which is right most often by the table, without a look at the clock; {LARGE}: "
@@ -193,8 +182,8 @@ def traffic(engine: Engine, seed: int, size: Size) -> list[Job]:
 
 
 def played(
-    engine: GraphEngine,
-    large: GraphEngine,
+    engine: Throttled,
+    large: Throttled,
     table: PlanTable,
     profile: LatencyModel,
     jobs: Sequence[Job],
@@ -203,19 +192,19 @@ def played(
     """Every policy's trials, in the order of the jobs, which are the same for the large rung. Each policy learns from
     its own times only."""
 
-    def policy(decoder: str, hopes: bool = False, by: Engine = engine) -> Policy:
-        return Policy(by, Planner(table, copy.deepcopy(profile)), decoder, hopes)
+    def policy(decoder: str, hopes: bool = False, by: Throttled = engine) -> Policy:
+        return Policy(cast(Engine, by), Planner(table, copy.deepcopy(profile)), decoder, hopes)
 
     best = most_right(table)
     policies = {name: policy(name) for name in (PLANNED, *DECODERS)}
     policies |= {HOPE: policy(best, True), LARGE: policy(best, True, large)}
-    slowed = [Slowed(each.runner) for each in (engine, large)]
-    engine.runner, large.runner = slowed
     trials: dict[str, list[Trial]] = {name: [] for name in policies}
     each_load = -(-len(jobs) // len(loads()))
     for part, (load, count) in enumerate(loads()):
-        for runner in slowed:
-            runner.factor = SLOWER if load == THROTTLED else 1.0
+        for each in (engine, large):
+            each.factor = SLOWER if load == THROTTLED else 1.0
+        for name in policies:
+            policies[name].told(state(SLOWER) if load == THROTTLED else None)
         with busy(count):
             for place in range(each_load)[: max(0, len(jobs) - part * each_load)]:
                 for name in _turned([*policies], place):
@@ -223,8 +212,6 @@ def played(
                     made, total_ms = policies[name].answer(job)
                     is_right = right(said(made.draft), job.posed.question)
                     trials[name].append(Trial(load, place, job.deadline_ms, total_ms, is_right, made))
-    for runner in slowed:
-        runner.factor = 1.0
     return trials
 
 

@@ -21,7 +21,7 @@ from mm_edge.model.checkpoint import sha256
 from mm_edge.model.network import CLAIMS, STYLES
 from mm_edge.world.grammar import draw
 
-SENTENCES = 3000
+SENTENCES = 1500
 PASSES = 100
 SEED = 61
 

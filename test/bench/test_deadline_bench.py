@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from math import isclose
 
 import psutil
@@ -14,8 +13,6 @@ from mm_edge.bench.deadline import (
     HOPE,
     LARGE,
     PLANNED,
-    SLOWER,
-    Slowed,
     Trial,
     _headline,
     _plot,
@@ -93,21 +90,6 @@ def test_choosing_is_timed() -> None:
 def test_always_large_has_its_own_figures() -> None:
     figures = headline(**{LARGE: trials(150.0)})
     assert (figures["always_large_miss_rate"], figures["always_large_retention"]) == (1.0, 0.0)
-
-
-def test_a_throttled_machine_takes_so_many_times_as_long() -> None:
-    class Runner:
-        name, device = "sleeper", None
-
-        def run(self, graph: str, *inputs: object) -> tuple[str]:
-            time.sleep(0.01)
-            return (graph,)
-
-    slowed = Slowed(Runner())  # type: ignore[arg-type]
-    slowed.factor = SLOWER
-    began_s = time.perf_counter()
-    assert slowed.run("decode") == ("decode",)
-    assert time.perf_counter() - began_s >= 0.01 * SLOWER
 
 
 def test_busy_processes_end() -> None:

@@ -37,6 +37,7 @@ setup(
     extras_require={
         "barge-in": ["silero-vad"],  # only its ONNX file is used
         "dds": ["cyclonedds>=11; platform_machine == 'x86_64'"],
+        "calibration": ["mapie>=1.5"],
         "export": ["onnx", "onnxscript"],
         "huggingface": ["transformers>=5"],
         "nvidia": ["nvidia-ml-py"],  # the monitor looks at the GPU
@@ -45,6 +46,7 @@ setup(
             "cachetools<6",  # of kvpress, which is installed without the rest of what it names
             "fire<0.7",
             "hypothesis",
+            "mapie>=1.5",
             "mypy",
             "pytest",
             "pytest-timeout",

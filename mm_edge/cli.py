@@ -193,6 +193,28 @@ def plans(
 
 
 @app.command()
+def trust(
+    rung: Annotated[str, typer.Option(help="small or large.")] = "small",
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8; all but fp32 after mm-edge export.")] = "fp32",
+    out: Annotated[Path | None, typer.Option(help="File for the constants; none: beside the weights.")] = None,
+) -> None:
+    """Fit how far to believe the sentences of a rung at a precision; takes some minutes."""
+    from mm_edge.engine import EngineError, trust_path, weights_path
+    from mm_edge.training.trust import fit
+
+    weights, path = weights_path(rung), out or trust_path(rung, precision)
+    if not weights.is_file():
+        raise UserError(f"no rung named {rung!r}")
+    try:
+        fit(weights, path, precision)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    except EngineError as error:
+        raise UserError(str(error)) from error
+    typer.echo(path)
+
+
+@app.command()
 def world(
     out: Annotated[Path, typer.Option(help="The bag to write.")] = Path("out/drive.mcap"),
     seed: Seed = DEMO_SEED,

@@ -34,7 +34,7 @@ from mm_edge.report.page import write_page
 from mm_edge.report.recording import Recording
 from mm_edge.report.speech import write_speech
 from mm_edge.report.view import View
-from mm_edge.trust.constants import TrustConstants, TrustError
+from mm_edge.trust.constants import Belief, TrustConstants, TrustError
 
 RECORDED = "drive.mcap"
 QUESTIONS = ("what is ahead", "how fast are we", "what is the speed limit", "what is the weather like")
@@ -73,7 +73,7 @@ def present(
                 play(source, bag_path, watcher, out / "nodes.log")
         recording = Recording.load(bag_path)
         write_speech(recording, out)
-        write_page(recording, out / "report.html", title=source.title, notes=notes())
+        write_page(recording, out / "report.html", source.title, notes(), belief(recording))
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror})") from error
     except (BagError, EngineError, TrustError, PlanError, RelayError) as error:
@@ -83,13 +83,27 @@ def present(
     print(f"{bag_path}\n{out / 'report.html'}")
 
 
+def belief(recording: Recording) -> Belief | None:
+    """What is known of the probabilities of the last turn's weights, precision and decoder; None where nothing is."""
+    turns = [report for _, report in recording.of("/latency") if report.engine]
+    if not turns:
+        return None
+    rung, _, plan = turns[-1].plan.partition("/")
+    precision = turns[-1].engine.partition(",")[0].rpartition("/")[2]
+    try:
+        constants = TrustConstants.load(trust_path(rung, precision), weights_path(rung), precision)
+        return constants.belief(plan.partition(" ")[0])
+    except (TrustError, OSError):  # a recording of other weights has a page, too
+        return None
+
+
 def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
     """Play as fast as it goes; two runs record the same but for measured durations."""
     config, speaker = AssistantConfig(), SpeakerConfig(sound_device="none")
     weights = weights_path(config.rung)
-    constants = TrustConstants.load(trust_path(config.rung), weights)
-    table = PlanTable.load(plans_path(config.rung), weights)
     engine = engine_of(config, config.engine)
+    constants = TrustConstants.load(trust_path(config.rung, engine.precision), weights, engine.precision)
+    table = PlanTable.load(plans_path(config.rung), weights)
     with BagWriter(bag_path) as bag:
         course = _Course(source, OfflineAssistant(config, engine, constants, table), bag, watcher)
         speak(course, speaker, open_voice(speaker), course.clock, course.publish)

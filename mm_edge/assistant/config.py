@@ -90,8 +90,12 @@ class AssistantConfig(BaseModel):
         5.0, ge=0.1, le=60.0, description="A compute_state older than this is not believed any more."
     )
 
-    accept_probability: float = Field(0.7, ge=0.0, le=1.0, description="From this probability up, say it plainly.")
-    hedge_probability: float = Field(0.4, ge=0.0, le=1.0, description="From this probability up, say it with doubt.")
+    accept_probability: float = Field(
+        0.0, ge=0.0, le=1.0, description="From this probability up, say it plainly; 0: as fitted with the weights."
+    )
+    hedge_probability: float = Field(
+        0.0, ge=0.0, le=1.0, description="From this probability up, say it with doubt; 0: as fitted with the weights."
+    )
     answer_expires_s: float = Field(8.0, ge=0.1, le=600.0, description="An answer not begun by then is not spoken.")
     alert_expires_s: float = Field(2.0, ge=0.1, le=600.0, description="An alert not begun by then is not spoken.")
 
@@ -117,6 +121,6 @@ class AssistantConfig(BaseModel):
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> AssistantConfig:
-        if self.hedge_probability > self.accept_probability:
+        if self.hedge_probability > self.accept_probability > 0:
             raise ValueError("hedge_probability must not be above accept_probability")
         return self

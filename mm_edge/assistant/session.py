@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mm_edge.assistant.advice import PathAdvice
+from mm_edge.assistant.assessor import Answer, Assessor
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox, Look, Pending
@@ -24,13 +25,13 @@ from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.sensors import stamp_ns as stamped_ns
 from mm_edge.assistant.stopwatch import Stopwatch
 from mm_edge.assistant.thinking import Bounds, Task, Thinker
-from mm_edge.assistant.topics import EYELESS_TOPICS
+from mm_edge.assistant.topics import REFUSE
 from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.planner import Plan, Planner
 from mm_edge.engine.base import Engine, Percept, Scene
 from mm_edge.feedback.alerts import AlertGate
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
-from mm_edge.feedback.wording import capital, hedged, unsure
+from mm_edge.feedback.wording import NOT_ABOUT_THE_DRIVE, capital, hedged, undecided, unsure
 from mm_edge.generation.draft import Draft
 from mm_edge.generation.slots import fill
 from mm_edge.memory.drive import Begin, at_once
@@ -41,7 +42,7 @@ from mm_edge.model.events import Event
 from mm_edge.model.network import STYLES
 from mm_edge.model.observation import Observation
 from mm_edge.trust.constants import TrustConstants
-from mm_edge.trust.judge import Judge, Judgement
+from mm_edge.trust.judge import Judgement
 from mm_edge.trust.report import TrustReport, Verdict
 
 HISTORY_SPACING_S = 0.5
@@ -120,7 +121,7 @@ class Session:
         self.clock = clock
         self.history = History(engine.history_slots, HISTORY_SPACING_S)
         self.logbook = Logbook(engine, inbox.faults, constants.weights_sha256, begin)
-        self._constants = constants
+        self._assessor = Assessor(constants)
         self._gate = AlertGate(config.alert_repeat_s)
         self.configure(config)
         self._thinker = Thinker(engine, clock, planner or Planner())
@@ -139,12 +140,13 @@ class Session:
         self.history = before.history.copy()
         self.logbook.take_over(before.logbook)
         self._gate = deepcopy(before._gate)
+        self._assessor.take_over(before._assessor)
         self._epoch, self._kept_s, self._unevaluated = before._epoch, before._kept_s, before._unevaluated
 
     def configure(self, config: AssistantConfig) -> None:
         """Go on with other settings, from the next turn on; those that are read-only are not looked at again."""
         self.config = self.inbox.config = config
-        self._judge = Judge(self._constants, config.accept_probability, config.hedge_probability)
+        self._assessor.configure(config)
         self._gate.repeat_s = config.alert_repeat_s
 
     def name(self) -> str:
@@ -180,12 +182,16 @@ class Session:
         """Answer a request as well as its deadline allows."""
         began_s, stopwatch = self.clock.monotonic_s(), Stopwatch()
         request = pending.request
+        self._assessor.hear(request.text, began_s)
         due_s = pending.due_s - self.config.reserve_s(request.deadline_ms)
         glance, thought = self._think(request.text, due_s, stopwatch)
-        kind = Kind.REFUSED if thought.draft.topic == "refuse" else Kind.ANSWER
-        if thought.judgement.verdict == Verdict.ABSTAINED:
+        topic = REFUSE if thought.judgement.refused else thought.draft.topic
+        kind = Kind.REFUSED if topic == REFUSE else Kind.ANSWER
+        if kind == Kind.ANSWER and thought.judgement.verdict in (Verdict.ABSTAINED, Verdict.ASKED):
             kind = Kind.UNSURE
-        utterance = self._utterance(glance, thought, kind, Priority.NORMAL, thought.draft.topic)
+        if kind == Kind.ANSWER:
+            self._assessor.said(thought.judgement, topic, self.clock.monotonic_s())
+        utterance = self._utterance(glance, thought, kind, Priority.NORMAL, topic)
         utterance = replace(utterance, request_id=request.id, final=True)
         stopwatch.mark("trust")
         queue_ms = (began_s - pending.start_s) * 1e3
@@ -259,6 +265,7 @@ class Session:
                 self.history.add(observation.stamp_ns, percept.summary)
                 scene = self.engine.look(self.history.recall(observation.stamp_ns), percept)
             self._glance = Glance(observation, percept, scene, frame_id, now_s)
+            self._assessor.look(observation, percept, now_s)
         stopwatch.mark("encode")
         return self._glance
 
@@ -273,6 +280,7 @@ class Session:
             self.history.clear()
             self.logbook.begin_anew()
             self._gate.clear()
+            self._assessor.clear()
 
     def _witness(self, glance: Glance, alert: str = "") -> None:
         self.logbook.see(glance.observation, glance.percept.facts, alert, self.config.utc_offset_h)
@@ -293,9 +301,9 @@ class Session:
         made = self._thinker.think(task, self._bounds(due_s))
         stopwatch.mark("draft")
         draft, told = made.draft, [each for each in made.told if each.is_sentence]
-        pooled = None if glance.observation.image is None else glance.percept.pooled
         confidence = min(each.confidence for each in (draft, *told)) if draft.is_sentence else 0.0
-        judgement = self._judge(confidence, pooled, about_scene=draft.topic not in EYELESS_TOPICS)
+        answer = Answer(confidence, draft.topic, made.plan.decoder, marked, cache.asked)
+        judgement = self._assessor.judge(answer, self._ages.image, self._ages.state)
         if not draft.is_sentence:
             judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
         return glance, Thought(draft, judgement, made.plan, made.reason, tuple(told))
@@ -321,8 +329,11 @@ class Session:
         )
 
     def _words(self, glance: Glance, thought: Thought, kind: Kind, topic: str) -> str:
+        if topic == REFUSE and thought.judgement.verdict == Verdict.ABSTAINED:
+            return NOT_ABOUT_THE_DRIVE
         if kind == Kind.UNSURE:
-            return unsure(topic)
+            options = thought.judgement.options
+            return undecided(topic, options) if options else unsure(topic)
         sentences = " ".join(each.text for each in (thought.draft, *thought.told))
         text = fill(sentences, glance.observation.state)
         if thought.judgement.verdict == Verdict.HEDGED:
@@ -363,6 +374,7 @@ class Session:
             stamp_ns=stamp_ns,
             request_id=request_id,
             confidence=thought.judgement.confidence,
+            risk_bound=self._assessor.risk_bound,
             novelty=thought.judgement.novelty,
             verdict=thought.judgement.verdict,
             reasons=thought.judgement.reasons,

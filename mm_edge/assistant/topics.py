@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", "refuse"})
+REFUSE = "refuse"
+"""Of sentences that answer nothing."""
+VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", REFUSE})
 LOG_TOPICS = frozenset({
     "last_limit", "red_wait", "last_caller", "call_before", "call_length", "parked", "after", "stops_since", "when",
     "charged", "doing", "task_state", "location", "traffic", "tyres", "service", "arrival", "told", "summary", "why",
 })  # fmt: skip
+STATED = {name: (name,) for name in ("light", "limit", "pedestrian", "weather", "daylight", "road", "siren")} | {
+    "lead": ("lead", "lead_distance")
+}
+"""Topic -> the facts that a sentence about it states, where one picture shows them."""
 EYELESS_TOPICS = VEHICLE_TOPICS | LOG_TOPICS
 """Sentences about these need no eyes, so an unfamiliar picture does not count against them."""
 
@@ -19,3 +25,8 @@ def request_class(text: str, asked: Sequence[str]) -> str:
     if not text:
         return "watch"
     return "past" if asked and asked[0].strip("<>") in LOG_TOPICS else "now"
+
+
+def request_kind(request_class: str) -> str:
+    """For what kinds of requests confidences are calibrated apart: "past" where the log is read, else "now"."""
+    return "past" if request_class == "past" else "now"

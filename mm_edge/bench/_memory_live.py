@@ -136,7 +136,7 @@ class Turns:
 def turns(engine: Engine, due: tuple[Log, Job], seed: int, least: int, nice: int) -> Turns:
     """At least so many of each kind: those during a compaction, always that which is `due`, and then as many without
     one, again and again. nice: of the thread that compacts, 0 for the same priority as that of turns (Linux)."""
-    past, percept, _ = seen(engine, Drive(seed, DURATION_S), DURATION_S / 2)
+    past, percept = seen(engine, Drive(seed, DURATION_S), DURATION_S / 2)
     scene = engine.look(past, percept)
     log, job = due
 

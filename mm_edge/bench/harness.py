@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import cycle
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -28,6 +29,12 @@ DEFAULT_SEED = 1_500_000
 NARROWEST = 140
 """Columns of what is printed into a file."""
 HELD_OUT_SEEDS = range(1_000_000, sys.maxsize)
+
+
+class Drawing(Protocol):
+    """What can be drawn beside the JSON."""
+
+    def save(self, path: Path) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Result:
     headline: dict[str, float]
     table: list[dict[str, object]]
     notes: list[str] = field(default_factory=list)
-    plot: Plot | None = None
+    plot: Drawing | None = None
 
 
 def names() -> list[str]:

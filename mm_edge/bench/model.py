@@ -21,9 +21,9 @@ from mm_edge.engine import load, trust_path, weights_path
 from mm_edge.engine.base import Engine
 from mm_edge.model.network import RUNGS
 from mm_edge.model.schema import SCENE_FACTS
-from mm_edge.training.evaluate import PASSES, Outcome, Pair, driven, outcomes, recalled, routed
-from mm_edge.trust.calibration import expected_calibration_error
+from mm_edge.training.evaluate import DECODER_NAME, PASSES, Outcome, Pair, driven, outcomes, recalled, routed
 from mm_edge.trust.constants import TrustConstants
+from mm_edge.trust.selection import expected_calibration_error
 from mm_edge.world.crowd import REFUSED, crowd
 from mm_edge.world.questions import FAMILIES
 from mm_edge.world.recall import HISTORY_FAMILIES
@@ -107,8 +107,12 @@ def _headline(rung: str, measured: Measured, rows: list[dict[str, object]]) -> d
     scene = [o for o in full if o.question.family in SCENE]
     past = [pair[0] for pair in measured.past]
     everything = full + past
-    calibration = TrustConstants.load(trust_path(rung), weights_path(rung)).calibration
-    probabilities = [calibration.probability(o.confidence) for o in everything]
+    constants = TrustConstants.load(trust_path(rung), weights_path(rung))
+    probabilities = [
+        constants.probability(o.confidence if o.grammatical else 0.0, DECODER_NAME, kind)
+        for kind, part in (("now", full), ("past", past))
+        for o in part
+    ]
     routes, paths = measured.routes, np.array(measured.paths)
     ade_m, straight_m = paths.mean(0)
     found = {

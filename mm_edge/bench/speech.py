@@ -282,7 +282,7 @@ def facts_told(line: Sequence[str]) -> Facts:
 
 def _prefill_of(engine: Engine, seed: int) -> Callable[[], Context]:
     """Understanding and finding once more, as part of a turn."""
-    past, percept, _ = seen(engine, Drive(seed, DURATION_S), 6.0)
+    past, percept = seen(engine, Drive(seed, DURATION_S), 6.0)
     scene = engine.look(past, percept)
     return lambda: engine.prefill(scene, "sum up the drive", 1)
 

@@ -23,8 +23,8 @@ def weights_path(rung: str) -> Path:
     return WEIGHTS / f"{rung}.safetensors"
 
 
-def trust_path(rung: str) -> Path:
-    return WEIGHTS / f"{rung}.trust.json"
+def trust_path(rung: str, precision: str = "fp32") -> Path:
+    return WEIGHTS / (f"{rung}.trust.json" if precision == "fp32" else f"{rung}.{precision}.trust.json")
 
 
 def plans_path(rung: str) -> Path:

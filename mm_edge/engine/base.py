@@ -6,7 +6,7 @@ Tensors in and out are torch tensors. Knows nothing about sentences' meaning, de
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -32,7 +32,7 @@ class Percept:
 
     tokens: [n, d], as the trunk takes them; summary: [d], what the history keeps; pooled: [p] float32, for novelty;
     facts: scene facts, name -> (most probable value, its probability), only those whose sensor is there;
-    course: [STEPS, 2], a first guess of what the vehicle will do.
+    course: [STEPS, 2], a first guess of what the vehicle will do; logits: of the same facts, [values] float32.
     """
 
     tokens: Tensor
@@ -40,6 +40,7 @@ class Percept:
     pooled: NDArray[np.float32]
     facts: dict[str, tuple[str, float]]
     course: Tensor
+    logits: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,9 @@ class Engine(Protocol):
     tokenizer: Tokenizer
     answer_length: int
     width: int
+
+    @property
+    def precision(self) -> str: ...
 
     def encode(self, observation: Observation) -> Percept: ...
 

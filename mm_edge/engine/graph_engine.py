@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Scene
@@ -41,10 +43,15 @@ class GraphEngine:
         self._config = config
         self.runner = runner
 
+    @property
+    def precision(self) -> str:
+        return self.name.rpartition("/")[2]
+
     def encode(self, observation: Observation) -> Percept:
         inputs = features([observation])
         tokens, summary, pooled, facts, course = self.runner.run("encode", *vars(inputs).values())
-        return Percept(tokens[0], summary[0], pooled[0].cpu().numpy(), _scene(facts[0].cpu(), inputs), course[0])
+        logits = _sensed(facts[0].cpu(), inputs)
+        return Percept(tokens[0], summary[0], pooled[0].cpu().numpy(), _surest(logits), course[0], logits)
 
     def read(self, words: Sequence[str], known: Log | None = None) -> Log:
         ids = tuple(self.tokenizer.log(words))
@@ -221,12 +228,14 @@ def _widened(layer: tuple[Tensor, Tensor, Tensor], slots: int) -> tuple[Tensor, 
     return F.pad(k, (0, 0, 0, more)), F.pad(v, (0, 0, 0, more)), F.pad(own, (0, more), value=HIDDEN)
 
 
-def _scene(logits: Tensor, inputs: Features) -> dict[str, tuple[str, float]]:
-    """The surest value of every scene fact whose sensor is there."""
+def _sensed(logits: Tensor, inputs: Features) -> dict[str, NDArray[np.float32]]:
+    """The logits of every scene fact whose sensor is there."""
     hidden = hidden_facts(bool(inputs.has_image[0]), bool(inputs.has_sound[0]))
-    best = {
-        name: part.softmax(-1).max(-1)
-        for name, part in split_facts(logits).items()
-        if name in SCENE_FACTS and name not in hidden
-    }
-    return {name: (SCENE_FACTS[name][int(p.indices)], float(p.values)) for name, p in best.items()}
+    parts = split_facts(logits.float())
+    return {name: parts[name].numpy() for name in SCENE_FACTS if name in parts and name not in hidden}
+
+
+def _surest(logits: dict[str, NDArray[np.float32]]) -> dict[str, tuple[str, float]]:
+    """The surest value of every fact, and its probability."""
+    odds = {name: torch.from_numpy(each).softmax(-1).max(-1) for name, each in logits.items()}
+    return {name: (SCENE_FACTS[name][int(best.indices)], float(best.values)) for name, best in odds.items()}

@@ -26,6 +26,7 @@ MAX_CHARACTERS = 160
 """A name or result longer than this is cut: speech must stay short."""
 MOST_OPTIONS = 2
 """A question that is heard, not read, offers no more (Kirmayr et al. 2026, theme T3; the number is this project's)."""
+NOT_ABOUT_THE_DRIVE = "I can only talk about the drive."
 
 
 def hedged(sentence: str) -> str:
@@ -36,6 +37,13 @@ def hedged(sentence: str) -> str:
     if sentence.startswith(("I see ", "I hear ")):
         return f"I think {sentence}"
     return f"I think {sentence[:1].lower()}{sentence[1:]}" if sentence and not sentence.startswith("I ") else sentence
+
+
+def undecided(topic: str, options: Sequence[str]) -> str:
+    """What to say where a fact may have one of two values: ("light", ("red", "green")) -> "The traffic light: red or
+    green? I cannot tell." """
+    noun = NOUNS.get(topic, topic)
+    return f"{noun[:1].upper()}{noun[1:]}: {' or '.join(options)}? I cannot tell."
 
 
 def unsure(topic: str) -> str:

@@ -50,7 +50,7 @@ class Features:
 
 def features(observations: list[Observation]) -> Features:
     """Stack observations to one batch."""
-    images = [_image(o.image) if o.image is not None else _no_image() for o in observations]
+    images = [_channels(o.image) if o.image is not None else _no_image() for o in observations]
     sounds = [log_mel(o.audio) if o.audio is not None else _no_sound() for o in observations]
     return Features(
         image=torch.from_numpy(np.stack(images)),
@@ -61,16 +61,21 @@ def features(observations: list[Observation]) -> Features:
     )
 
 
-def _image(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[h, w, 3] -> [3, H, W]: the middle part of the right shape, scaled by area."""
+def fitted(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[h, w, 3] -> [H, W, 3], as the network sees it: the middle part of the right shape, scaled by area."""
     height, width = pixels.shape[:2]
-    if (height, width) != (IMAGE_HEIGHT, IMAGE_WIDTH):
-        keep_width = min(width, max(1, round(height * IMAGE_WIDTH / IMAGE_HEIGHT)))
-        keep_height = min(height, max(1, round(width * IMAGE_HEIGHT / IMAGE_WIDTH)))
-        left, top = (width - keep_width) // 2, (height - keep_height) // 2
-        pixels = pixels[top : top + keep_height, left : left + keep_width]
-        pixels = cv2.resize(pixels, (IMAGE_WIDTH, IMAGE_HEIGHT), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    if (height, width) == (IMAGE_HEIGHT, IMAGE_WIDTH):
+        return pixels
+    keep_width = min(width, max(1, round(height * IMAGE_WIDTH / IMAGE_HEIGHT)))
+    keep_height = min(height, max(1, round(width * IMAGE_HEIGHT / IMAGE_WIDTH)))
+    left, top = (width - keep_width) // 2, (height - keep_height) // 2
+    middle = pixels[top : top + keep_height, left : left + keep_width]
+    return cv2.resize(middle, (IMAGE_WIDTH, IMAGE_HEIGHT), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[h, w, 3] -> [3, H, W]."""
+    return np.ascontiguousarray(fitted(pixels).transpose(2, 0, 1))
 
 
 def _state(state: VehicleState) -> NDArray[np.float32]:

@@ -67,9 +67,8 @@ class AssistantNode(ManagedNode):
     def configure(self) -> None:
         config = self._settings.config
         self._engine = self._loaded(config.engine)
-        weights = weights_path(config.rung)
-        self._constants = TrustConstants.load(trust_path(config.rung), weights)
-        self._planner = self._timed(self._engine, PlanTable.load(plans_path(config.rung), weights))
+        self._constants = self._trusted(self._engine)
+        self._planner = self._timed(self._engine, PlanTable.load(plans_path(config.rung), weights_path(config.rung)))
         self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice, Glance)
         self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in (TOPICS | MACHINE_TOPICS).items()]
         self._inputs.append(self.create_subscription(SpeechStatus, "speech/status", self._heard, REQUEST_QOS))
@@ -110,6 +109,10 @@ class AssistantNode(ManagedNode):
         self.get_logger().info(f"engine: {'; '.join((engine.name, *engine.refused))}")
         return engine
 
+    def _trusted(self, engine: Engine) -> TrustConstants:
+        rung, precision = self._settings.config.rung, engine.precision
+        return TrustConstants.load(trust_path(rung, precision), weights_path(rung), precision)
+
     def _timed(self, engine: Engine, table: PlanTable) -> Planner:
         self._identity = this_machine(engine.name, self._settings.config.threads, self._constants.weights_sha256)
         return Planner(table, known_times(engine, table, self.clock, self._identity, default_cache()))
@@ -127,6 +130,7 @@ class AssistantNode(ManagedNode):
         self._background.shutdown(wait=False, cancel_futures=True)
         again, table = self._worker.restarts > 1, self._planner.table
         self._engine = self._loaded(next_backend(before.engine) if again else self._settings.config.engine)
+        self._constants = self._trusted(self._engine)
         same = self._engine.name == before.engine.name
         self._planner = Planner(table, deepcopy(self._planner.latency)) if same else self._timed(self._engine, table)
         session = self._session(before.inbox)

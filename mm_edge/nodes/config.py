@@ -42,4 +42,10 @@ class MonitorConfig(BaseModel):
     max_missed_share: float = Field(
         0.01, ge=0.0, le=1.0, description="A larger share of requests answered after their deadline is a warning."
     )
+    max_novel_share: float = Field(
+        0.5, ge=0.0, le=1.0, description="A larger share of pictures unlike the training data is a warning."
+    )
+    max_doubted_share: float = Field(
+        0.5, ge=0.0, le=1.0, description="A larger share of requests that are not answered plainly is a warning."
+    )
     max_temperature_c: float = Field(95.0, ge=0.0, le=150.0, description="A hotter computer is a warning.")

@@ -15,6 +15,7 @@ from mm_edge.nodes.config import MonitorConfig
 from mm_edge.nodes.diagnostics import Status
 from mm_edge.nodes.managed import ManagedNode
 from mm_edge.nodes.tally import Tally
+from mm_edge.trust.monitors import DISTRUST
 
 REPORT_QOS = QoSProfile(depth=100)
 
@@ -57,7 +58,7 @@ class MonitorNode(ManagedNode):
             self._device = None
 
     def tasks(self) -> list[Any]:
-        return [self._compute_status, self._assistant_status]
+        return [self._compute_status, self._latency_status, self._trust_status]
 
     def _read(self) -> None:
         assert self._device is not None
@@ -91,11 +92,25 @@ class MonitorNode(ManagedNode):
             return Status("compute", Level.WARN, message, values)
         return Status("compute", Level.OK, state.device, values)
 
-    def _assistant_status(self) -> Status:
-        """What the assistant's reports of the last while add up to."""
-        summary = self._tally.summary(self.clock.monotonic_s())
-        values: dict[str, object] = dict(summary.values)
-        if summary.missed_share > self._settings.config.max_missed_share:
-            message = f"{summary.missed_share:.1%} of the requests were answered late"
-            return Status("assistant", Level.WARN, message, values)
-        return Status("assistant", Level.OK, "in time" if summary.heard else "no report yet", values)
+    def _latency_status(self) -> Status:
+        """Whether requests were answered in time."""
+        found = self._tally.timeliness(self.clock.monotonic_s())
+        if found.missed_share > self._settings.config.max_missed_share:
+            return Status(
+                "latency", Level.WARN, f"{found.missed_share:.1%} of the requests were answered late", found.values
+            )
+        return Status("latency", Level.OK, "in time" if found.heard else "no report yet", found.values)
+
+    def _trust_status(self) -> Status:
+        """How far the answers could be believed."""
+        found, config = self._tally.credit(self.clock.monotonic_s()), self._settings.config
+        trouble = []
+        if found.distrusted:
+            trouble.append(DISTRUST.reason)
+        if found.novel_share > config.max_novel_share:
+            trouble.append(f"{found.novel_share:.0%} of the pictures are unlike the training data")
+        if found.doubted_share > config.max_doubted_share:
+            trouble.append(f"{found.doubted_share:.0%} of the requests were not answered plainly")
+        if trouble:
+            return Status("trust", Level.WARN, "; ".join(trouble), found.values)
+        return Status("trust", Level.OK, "as promised" if found.heard else "no report yet", found.values)

@@ -5,6 +5,7 @@ Knows nothing about how the drive was made.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,21 @@ from jinja2 import Environment, PackageLoader
 
 from mm_edge import __version__
 from mm_edge.report import timeline
+from mm_edge.report.belief import SIZE, charts
 from mm_edge.report.recording import Recording
+from mm_edge.trust.constants import Belief
 
 KINDS = ("answer", "unsure", "follow-up", "alert", "progress", "refused")
 STAGES = ("queue", "encode", "prefill", "draft", "trust")
 SPEECH = ("waiting", "started", "spoken", "interrupted", "expired", "muted", "failed")
+VERDICTS = ("said plainly", "said with doubt", "asked", "not said")
 CHART_W, CHART_H = 640, 120
 
 
-def write_page(recording: Recording, path: Path, title: str = "", notes: Sequence[str] = ()) -> None:
-    """Write `path`. Raises OSError."""
+def write_page(
+    recording: Recording, path: Path, title: str = "", notes: Sequence[str] = (), belief: Belief | None = None
+) -> None:
+    """Write `path`; belief: what is known of the probabilities in it. Raises OSError."""
     environment = Environment(loader=PackageLoader("mm_edge.report", "."), autoescape=True)
     template = environment.get_template("report.html.j2")
     path.write_text(
@@ -37,6 +43,10 @@ def write_page(recording: Recording, path: Path, title: str = "", notes: Sequenc
             misses=[_turn(r) for _, r in recording.of("/latency") if r.request_id and not r.deadline_met],
             confidence=curve(recording, "/trust", "confidence", 1.0),
             novelty=curve(recording, "/trust", "novelty", 1.0),
+            bound=curve(recording, "/trust", "risk_bound", 1.0),
+            charts=charts(belief, [report.confidence for _, report in recording.of("/trust")]),
+            size=SIZE,
+            verdicts=verdicts(recording),
             memory=curve(recording, "/memory", "physical_length", None),
             problems=problems(recording),
             tasks=timeline.lines(recording, KINDS),
@@ -76,6 +86,12 @@ def curve(recording: Recording, topic: str, name: str, top: float | None) -> str
     high = top or max(value for _, value in points) or 1.0
     long_s = max(recording.duration_s, 1e-9)
     return " ".join(f"{CHART_W * t / long_s:.1f},{CHART_H * (1 - min(v / high, 1.0)):.1f}" for t, v in points)
+
+
+def verdicts(recording: Recording) -> list[tuple[str, int]]:
+    """What was made of the answers to requests, and how often."""
+    found = Counter(report.verdict for _, report in recording.of("/trust") if report.request_id)
+    return [(VERDICTS[verdict], found[verdict]) for verdict in sorted(found)]
 
 
 def problems(recording: Recording) -> list[dict[str, Any]]:

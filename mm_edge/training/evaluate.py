@@ -11,7 +11,6 @@ from itertools import cycle, islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine, Percept, Scene
@@ -30,7 +29,8 @@ from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 
 DURATION_S = 14.0
 PASSES = 24
-DECODER = DECODERS["quality"]
+DECODER_NAME = "quality"
+DECODER = DECODERS[DECODER_NAME]
 """What shares of right answers are told of."""
 MOMENTS, TURNS = 2, 6
 """Of a drive, and questions at each of them."""
@@ -42,16 +42,15 @@ ROUTED_WORDS = 256
 
 @dataclass(frozen=True)
 class Posed:
-    """A question at a moment of a drive, before it is understood. past: the summaries of what was seen before; percept,
-    sees: what is seen, and whether there is a picture; request: its text with names marked; journey, memory: the log
-    and what the assistant kept of it, None where there is none."""
+    """A question at a moment of a drive, before it is understood. past: the summaries of what was seen before; percept:
+    what is seen; request: its text with names marked; journey, memory: the log and what the assistant kept of it, None
+    where there is none."""
 
     question: Question
     drive: Drive
     t_s: float
     past: Tensor
     percept: Percept
-    sees: bool
     request: str
     style: int
     journey: Journey | None = None
@@ -73,18 +72,19 @@ class Posed:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, and what its answer is to be worded from. facts: of the scene, as `Percept` has them."""
+    """A question on a drive of this seed, and what its answer is to be worded from. facts: of the scene, as `Percept`
+    has them."""
 
     question: Question
     context: Context
     forbidden: Sequence[int]
-    pooled: NDArray[np.float32] | None
     facts: dict[str, tuple[str, float]]
+    seed: int
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One turn. pooled: the novelty feature of its frame, None without a camera."""
+    """One turn."""
 
     question: Question
     sentence: str
@@ -92,7 +92,6 @@ class Outcome:
     grammatical: bool
     confidence: float
     passes: int
-    pooled: NDArray[np.float32] | None
 
 
 Pair = tuple[Outcome, Outcome]
@@ -171,17 +170,17 @@ def driven(engine: Engine, first_seed: int, drives: int) -> Iterator[tuple[float
         speed_mps = drive.state(t_s).speed_mps
         if np.isnan(speed_mps):
             continue
-        past, percept, _ = seen(engine, drive, t_s)
+        past, percept = seen(engine, drive, t_s)
         true = torch.from_numpy(drive.path(t_s))
         straight = path(torch.zeros(1, STEPS, 2), torch.tensor([speed_mps]))[0]
         yield _apart(engine.path(engine.look(past, percept), percept, speed_mps), true), _apart(straight, true)
 
 
-def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Tensor, Percept, bool]:
-    """The summaries before `t_s`, what is seen at it, and whether there is a picture."""
+def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Tensor, Percept]:
+    """The summaries before `t_s`, and what is seen at it."""
     ages = range(engine.history_slots, 0, -1)
     past = [engine.encode(drive.observation(t_s - age * SPACING_S)).summary for age in ages]
-    return torch.stack(past), engine.encode(drive.observation(t_s)), drive.sees(t_s)
+    return torch.stack(past), engine.encode(drive.observation(t_s))
 
 
 def evaluate(engine: Engine, asked: Asked) -> Pair:
@@ -192,8 +191,7 @@ def evaluate(engine: Engine, asked: Asked) -> Pair:
 
 def _asked(engine: Engine, posed: Posed) -> Asked:
     context = posed.understood(engine, engine.look(posed.past, posed.percept))
-    pooled = posed.percept.pooled if posed.sees else None
-    return Asked(posed.question, context, posed.forbidden(engine), pooled, posed.percept.facts)
+    return Asked(posed.question, context, posed.forbidden(engine), posed.percept.facts, posed.drive.seed)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:
@@ -203,7 +201,7 @@ def _apart(one: Tensor, other: Tensor) -> float:
 def outcome(asked: Asked, draft: Draft) -> Outcome:
     sentence = said(draft)
     is_right, grammatical = right(sentence, asked.question), parse(sentence) is not None
-    return Outcome(asked.question, sentence, is_right, grammatical, draft.confidence, draft.passes, asked.pooled)
+    return Outcome(asked.question, sentence, is_right, grammatical, draft.confidence, draft.passes)
 
 
 def said(draft: Draft) -> str:

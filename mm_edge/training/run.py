@@ -21,12 +21,13 @@ from mm_edge.training.plans import fit as fit_plans
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
 from mm_edge.training.trust import fit as fit_trust
+from mm_edge.training.trust import require
 
 
 def run(recipe: Recipe) -> Path:
     """Train, or go on where an earlier run of the same folder stopped; returns the path of the weights.
 
-    Raises UserError when the folder cannot be written, or there is no such device.
+    Raises UserError when the folder cannot be written, there is no such device, or a library is missing.
     """
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise UserError("torch finds no GPU here; with `device: cpu` in the recipe it takes much longer")
@@ -35,12 +36,15 @@ def run(recipe: Recipe) -> Path:
         (recipe.out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise UserError(f"cannot write to {recipe.out}: {error.strerror}") from error
+    answers = recipe.learns != "all" or recipe.steps > recipe.look_steps
+    if answers:
+        require()
     if recipe.processes == 1:
         Trainer(recipe, 0).run()
     else:
         mp.spawn(_process, (recipe, _free_port()), recipe.processes)
     weights = recipe.out / "weights.safetensors"
-    if recipe.learns != "all" or recipe.steps > recipe.look_steps:  # there is something that answers
+    if answers:
         write_reference(open_engine(weights), reference_path(weights))
         fit_trust(weights, recipe.out / "weights.trust.json")
         fit_plans(weights, recipe.out / "weights.plans.json")

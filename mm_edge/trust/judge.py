@@ -1,8 +1,13 @@
-"""What to make of one draft: believe it, hedge it, or abstain. Pure functions of numbers; knows no wording."""
+"""What to make of one draft: say it plainly, with doubt, ask instead, refuse, or abstain. Pure functions of numbers.
+
+The thresholds are those that were fitted (learn then test: mm_edge/training/trust.py), unless others are set. Knows no
+wording.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.novelty import ALARM
@@ -13,37 +18,86 @@ NOVELTY_DISCOUNT = 0.5
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Something that speaks against a draft. factor: on the probability that it is right."""
+
+    reason: str
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a draft is judged by.
+
+    confidence: of its least sure word, 0 for what is no sentence; decoder, kind: how it was made, and for what kind of
+    request; novelty: of the picture, 0 without one; about_scene: whether it needs eyes; seen: the facts that it may
+    state -> probability by value; doubts: of others; in_scope: whether the request is about the drive.
+    """
+
+    confidence: float
+    decoder: str
+    kind: str
+    novelty: float = 0.0
+    about_scene: bool = False
+    seen: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    doubts: Iterable[Doubt] = ()
+    in_scope: bool = True
+
+
+@dataclass(frozen=True)
 class Judgement:
+    """confidence: the calibrated probability that the facts are right; options: two values, where it is to be asked
+    which of them is right; refused: nothing is answered, since the request is not about the drive."""
+
     confidence: float
     novelty: float
     verdict: Verdict
     reasons: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    refused: bool = False
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Thresholds on the calibrated probability: plain from `accept` up, hedged from `hedge` up, else abstain."""
+    """accept, hedge: probabilities from which up a sentence is said plainly, or with doubt; 0: as fitted."""
 
     constants: TrustConstants
-    accept: float
-    hedge: float
+    accept: float = 0.0
+    hedge: float = 0.0
 
-    def __call__(self, raw_confidence: float, pooled: object, about_scene: bool) -> Judgement:
-        """Judge one draft by its raw confidence and the pooled feature [p] of its newest frame (None: no frame).
+    def __call__(self, evidence: Evidence) -> Judgement:
+        """Novelty counts only for sentences about the scene: what the vehicle says of itself needs no eyes. Raises
+        TrustError for a decoder or a kind of request that nothing was fitted for."""
+        doubts = [*evidence.doubts]
+        if evidence.about_scene and not evidence.novelty <= ALARM:
+            doubts.insert(0, Doubt("the picture is unlike the training data", NOVELTY_DISCOUNT))
+        confidence = self.constants.probability(evidence.confidence, evidence.decoder, evidence.kind)
+        for doubt in doubts:
+            confidence *= doubt.factor
+        reasons = [doubt.reason for doubt in doubts]
+        if not evidence.in_scope:
+            reasons.append("the request is not about the drive")
+            return Judgement(confidence, evidence.novelty, Verdict.ABSTAINED, tuple(reasons), refused=True)
+        accept, hedge = self._thresholds(evidence.decoder)
+        if confidence >= accept:
+            return Judgement(confidence, evidence.novelty, Verdict.ACCEPTED, tuple(reasons))
+        reasons.append(f"probability {confidence:.2f} is below {accept:.2f}")
+        options = self._options(evidence)
+        if options:
+            reasons.append(f"possible are {' and '.join(options)}")
+            return Judgement(confidence, evidence.novelty, Verdict.ASKED, tuple(reasons), options)
+        verdict = Verdict.HEDGED if confidence >= hedge else Verdict.ABSTAINED
+        return Judgement(confidence, evidence.novelty, verdict, tuple(reasons))
 
-        Novelty counts only for sentences about the scene: what the vehicle says of itself needs no eyes.
-        """
-        novelty = 0.0 if pooled is None else self.constants.novelty.score(pooled)  # type: ignore[arg-type]
-        confidence = self.constants.calibration.probability(raw_confidence)
-        reasons = []
-        if about_scene and novelty > ALARM:
-            confidence *= NOVELTY_DISCOUNT
-            reasons.append("the picture is unlike the training data")
-        if confidence < self.accept:
-            reasons.append(f"probability {confidence:.2f} is below {self.accept:.2f}")
-        return Judgement(confidence, novelty, self._verdict(confidence), tuple(reasons))
+    def _thresholds(self, decoder: str) -> tuple[float, float]:
+        belief = self.constants.belief(decoder)
+        accept = self.accept or belief.accept
+        return accept, min(self.hedge or belief.hedge, accept)
 
-    def _verdict(self, confidence: float) -> Verdict:
-        if confidence >= self.accept:
-            return Verdict.ACCEPTED
-        return Verdict.HEDGED if confidence >= self.hedge else Verdict.ABSTAINED
+    def _options(self, evidence: Evidence) -> tuple[str, ...]:
+        """The two values that one fact may have; none when there are not exactly two, or where sets were not fitted
+        for: with an unfamiliar picture."""
+        if not evidence.novelty <= ALARM:
+            return ()
+        sets = (self.constants.options(fact, odds) for fact, odds in evidence.seen.items())
+        return next((each for each in sets if len(each) == 2), ())

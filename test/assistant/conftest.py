@@ -18,18 +18,21 @@ from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.engine.base import Context, Log, Memory, Percept, Said, Scene
 from mm_edge.feedback.utterance import Utterance
+from mm_edge.generation import DECODERS
 from mm_edge.model.network import CLAIMS
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.trust.calibration import Calibration
-from mm_edge.trust.constants import TrustConstants
-from mm_edge.trust.novelty import Novelty
+from mm_edge.trust.constants import Belief, TrustConstants
+from mm_edge.trust.novelty import Novelty, sight
+from mm_edge.trust.options import Options
 from mm_edge.world.grammar import sentences, vocabulary, write
 from mm_edge.world.sentences_told import TOLD
 
 S = 1_000_000_000
 LENGTH = 16
+GREY = np.full((4, 6, 3), 90, np.uint8)
 
 
 class Parrot:
@@ -196,7 +199,12 @@ def parrot(clock: ManualClock) -> Parrot:
 
 @pytest.fixture
 def constants() -> TrustConstants:
-    return TrustConstants("", Calibration(), Novelty.fit(np.random.default_rng(0).normal(size=(50, 2))))
+    """All raw confidences are taken at their word, and nothing is as familiar as GREY."""
+    nothing = Percept(torch.zeros(1, 2), torch.zeros(2), np.zeros(2, np.float32), {}, torch.zeros(STEPS, 2))
+    familiar = sight(GREY, nothing)
+    vectors = familiar + np.random.default_rng(0).normal(size=(400, familiar.size))
+    belief = Belief(tuple(DECODERS), {"now": Calibration(), "past": Calibration()}, accept=0.7, hedge=0.4)
+    return TrustConstants("", "fp32", (belief,), Novelty.fit(vectors), Options({}))
 
 
 @pytest.fixture
@@ -214,10 +222,9 @@ def make() -> Callable[..., Any]:
     """`make(topic, at_s, **fields)`: something with the attributes of the topic's message."""
 
     def made(topic: str, at_s: float, **fields: Any) -> SimpleNamespace:
-        grey = np.full((4, 6, 3), 90, np.uint8)
         nan = float("nan")
         values: dict[str, dict[str, Any]] = {
-            "image": {"height": 4, "width": 6, "encoding": "rgb8", "step": 18, "data": grey.tobytes()},
+            "image": {"height": 4, "width": 6, "encoding": "rgb8", "step": 18, "data": GREY.tobytes()},
             "image/compressed": {"format": "jpeg", "data": b""},
             "vehicle_state": dict.fromkeys(
                 (

@@ -121,7 +121,7 @@ def test_it_may_hang_between_two_turns(house, hang, parrot, make: Callable[..., 
     entered = hang(parrot, stage)
     now_ns = SystemClock().now_ns()
     house.inbox.put_state(now_ns, make("vehicle_state", 1.0))
-    house.inbox.put_image(now_ns, lambda: np.zeros((4, 4, 3), np.uint8))
+    house.inbox.put_image(now_ns, lambda: np.full((4, 4, 3), 90, np.uint8))
     assert entered.wait(10)
     house.worker.submit(request("q"))
     (final,) = house.said.until(1)

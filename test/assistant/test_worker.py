@@ -75,7 +75,7 @@ def test_an_alert_takes_over_after_the_pass_in_progress(worker, said, parrot) ->
     parrot.answers[""] = "<alert:lead_braking> The vehicle ahead is braking hard."
     worker.submit(request("long"))
     assert begun.wait(10)
-    worker._inbox.put_image(SystemClock().now_ns(), lambda: np.zeros((4, 6, 3), np.uint8))
+    worker._inbox.put_image(SystemClock().now_ns(), lambda: np.full((4, 6, 3), 90, np.uint8))
     came_s = time.perf_counter()
     until(said, lambda output: isinstance(output, Utterance) and output.kind == Kind.ALERT)
     waited_s = time.perf_counter() - came_s

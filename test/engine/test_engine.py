@@ -35,7 +35,10 @@ def said(engine: Engine, observation: Observation, text: str, passes: int = 4) -
 
 
 def test_the_trust_constants_belong_to_the_weights() -> None:
-    assert TrustConstants.load(trust_path("small"), weights_path("small")).calibration.slope > 0
+    constants = TrustConstants.load(trust_path("small"), weights_path("small"))
+
+    for decoder in DECODERS:
+        assert constants.probability(0.2, decoder, "now") < constants.probability(0.99, decoder, "now")
 
 
 @pytest.mark.parametrize(

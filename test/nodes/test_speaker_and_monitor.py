@@ -85,5 +85,19 @@ def test_missed_deadlines_are_a_warning(start, probe, until) -> None:
     publisher = probe.node.create_publisher(msg.LatencyReport, "latency", 10)
     until(lambda: node._active and publisher.get_subscription_count() > 1, node, probe.node)
     publisher.publish(msg.LatencyReport(request_id="q", deadline_ms=100.0, total_ms=150.0, slack_ms=-50.0))
-    until(lambda: probe.level("monitor: assistant") == 1, node, probe.node)
-    assert "late" in probe.message("monitor: assistant")
+    until(lambda: probe.level("monitor: latency") == 1, node, probe.node)
+    assert "late" in probe.message("monitor: latency")
+
+
+def test_answers_that_cannot_be_believed_are_a_warning(start, probe, until) -> None:
+    import mm_edge.msg as msg
+
+    from mm_edge.nodes.monitor import MonitorNode
+
+    node = start(MonitorNode, connected=False)
+    publisher = probe.node.create_publisher(msg.TrustReport, "trust", 10)
+    until(lambda: node._active and publisher.get_subscription_count() > 0, node, probe.node)
+    publisher.publish(msg.TrustReport(request_id="q", confidence=0.3, novelty=0.9, verdict=msg.TrustReport.ABSTAINED))
+    until(lambda: probe.level("monitor: trust") == 1, node, probe.node)
+    assert "unlike the training data" in probe.message("monitor: trust")
+    assert "not answered plainly" in probe.message("monitor: trust")

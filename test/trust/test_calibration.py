@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm_edge.trust.calibration import Calibration, expected_calibration_error
+from mm_edge.trust.calibration import Calibration
+from mm_edge.trust.selection import expected_calibration_error
 
 
 def overconfident(n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -32,6 +33,21 @@ def test_more_confidence_is_never_less_probability(one: float, other: float) -> 
     fitted = Calibration.fit(*overconfident(200))
     low, high = sorted([one, other])
     assert fitted.probability(low) <= fitted.probability(high) + 1e-12
+
+
+def test_a_few_outcomes_do_not_tell_a_slope() -> None:
+    sure = np.linspace(0.9, 0.99, 40)
+    surprising = Calibration.fit(sure, np.arange(40) != 39)
+
+    assert surprising.slope > 0.5
+    assert surprising.probability(0.1) < 0.6
+
+
+def test_many_outcomes_tell_it_whatever_was_thought_before() -> None:
+    claimed, _ = overconfident(20_000)
+    right = np.random.default_rng(1).random(20_000) < 0.9
+
+    assert Calibration.fit(claimed, right).slope < 0.1
 
 
 def test_what_is_no_number_is_not_believed() -> None:

@@ -39,6 +39,7 @@ setup(
         "dds": ["cyclonedds>=11; platform_machine == 'x86_64'"],
         "export": ["onnx", "onnxscript"],
         "huggingface": ["transformers>=5"],
+        "nvidia": ["nvidia-ml-py"],  # the monitor looks at the GPU
         "speech": ["espeakng-loader"],  # GPL-3.0-or-later
         "test": [
             "cachetools<6",  # of kvpress, which is installed without the rest of what it names

@@ -173,8 +173,10 @@ def plans(
     rung: Annotated[str, typer.Option(help="small or large.")] = "small",
     out: Annotated[Path | None, typer.Option(help="File for the table; none: beside the weights.")] = None,
 ) -> None:
-    """Measure what every plan of the assistant is worth with the weights of a rung; takes some minutes."""
-    from mm_edge.engine import plans_path, weights_path
+    """Measure what every plan of the assistant is worth with the weights of a rung; takes some minutes. For the large
+    one also which sentences the small one may word for it."""
+    from mm_edge.engine import plans_path, relay_path, weights_path
+    from mm_edge.training import relay
     from mm_edge.training.plans import fit
 
     weights, path = weights_path(rung), out or plans_path(rung)
@@ -182,6 +184,9 @@ def plans(
         raise UserError(f"no rung named {rung!r}")
     try:
         fit(weights, path)
+        if rung == "large" and out is None:
+            typer.echo(relay_path())
+            relay.fit(weights_path("small"), weights, relay_path())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     typer.echo(path)

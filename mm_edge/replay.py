@@ -10,6 +10,7 @@ from typing import Any
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.intake import TOPICS
 from mm_edge.assistant.offline import OfflineAssistant
+from mm_edge.assistant.opening import engine_of
 from mm_edge.assistant.outputs import OUTPUTS
 from mm_edge.assistant.sensors import SensorError
 from mm_edge.bags.build import message_of
@@ -20,7 +21,7 @@ from mm_edge.bags.topicmap import guess, load
 from mm_edge.bags.types import BagError
 from mm_edge.bags.writer import BagWriter
 from mm_edge.compute.planner import PlanError, PlanTable
-from mm_edge.engine import load as load_engine
+from mm_edge.compute.relay import RelayError
 from mm_edge.engine import plans_path, trust_path, weights_path
 from mm_edge.engine.base import EngineError
 from mm_edge.errors import UserError
@@ -75,7 +76,7 @@ def present(
         write_page(recording, out / "report.html", title=source.title, notes=notes())
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror})") from error
-    except (BagError, EngineError, TrustError, PlanError) as error:
+    except (BagError, EngineError, TrustError, PlanError, RelayError) as error:
         raise UserError(str(error)) from error
     for note in notes():
         print(f"note: {note}")
@@ -88,7 +89,7 @@ def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
     weights = weights_path(config.rung)
     constants = TrustConstants.load(trust_path(config.rung), weights)
     table = PlanTable.load(plans_path(config.rung), weights)
-    engine = load_engine(config.rung, config.threads, config.engine, config.precision)
+    engine = engine_of(config, config.engine)
     with BagWriter(bag_path) as bag:
         course = _Course(source, OfflineAssistant(config, engine, constants, table), bag, watcher)
         speak(course, speaker, open_voice(speaker), course.clock, course.publish)

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+MOST_RESERVED = 0.25
+"""Share of a short deadline that is reserved at most."""
 READ_ONLY: dict[str, JsonValue] = {"read_only": True}
 
 
@@ -17,6 +19,11 @@ class AssistantConfig(BaseModel):
 
     rung: Literal["small", "large"] = Field(
         "small", description="Which size of the model answers.", json_schema_extra=READ_ONLY
+    )
+    relay: bool = Field(
+        False,
+        description="Whether the large rung lets the small one word what is easy.",
+        json_schema_extra=READ_ONLY,
     )
     engine: Literal["auto", "tensorrt", "onnxruntime", "torch"] = Field(
         "auto",
@@ -38,7 +45,10 @@ class AssistantConfig(BaseModel):
         500.0, ge=10.0, le=60_000.0, description="Deadline of a request that names none, in milliseconds."
     )
     reserve_ms: float = Field(
-        20.0, ge=1.0, le=1_000.0, description="Time before the deadline at which the best answer so far goes out."
+        20.0,
+        ge=1.0,
+        le=1_000.0,
+        description="Time before the deadline at which the best answer so far goes out; at most a quarter of it.",
     )
     decoder: Literal[
         "planned", "autoregressive", "speculative", "fast", "speedy", "quality", "verified", "voting", "flow", "refined"
@@ -49,6 +59,13 @@ class AssistantConfig(BaseModel):
     max_passes: int = Field(24, ge=1, le=100, description="Most passes over one sentence.")
     max_waiting: int = Field(1000, ge=1, le=100_000, description="Most requests that may wait; more are refused.")
     follow_up: bool = Field(True, description="Whether a better answer may follow after an unsure final one.")
+
+    watchdog_s: float = Field(
+        10.0, ge=0.1, le=600.0, description="A stage of a turn that takes longer hangs: the worker is restarted."
+    )
+    max_restarts: int = Field(
+        3, ge=0, le=10, description="Most restarts of the worker within ten minutes; then it gives up, an error."
+    )
 
     watch: bool = Field(True, description="Whether to report unasked what needs attention.")
     watch_rate_hz: float = Field(5.0, ge=0.1, le=30.0, description="How often the newest input is looked at, at most.")
@@ -68,6 +85,10 @@ class AssistantConfig(BaseModel):
     image_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="A camera silent for longer counts as lost.")
     state_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="Vehicle signals older than this are unknown.")
     audio_timeout_s: float = Field(1.0, ge=0.05, le=60.0, description="A microphone silent for longer counts as lost.")
+
+    compute_timeout_s: float = Field(
+        5.0, ge=0.1, le=60.0, description="A compute_state older than this is not believed any more."
+    )
 
     accept_probability: float = Field(0.7, ge=0.0, le=1.0, description="From this probability up, say it plainly.")
     hedge_probability: float = Field(0.4, ge=0.0, le=1.0, description="From this probability up, say it with doubt.")
@@ -89,6 +110,10 @@ class AssistantConfig(BaseModel):
         description="A file older than this is of another drive.",
         json_schema_extra=READ_ONLY,
     )
+
+    def reserve_s(self, deadline_ms: float) -> float:
+        """How long before a deadline the best answer so far goes out, in seconds."""
+        return min(self.reserve_ms, MOST_RESERVED * deadline_ms) / 1e3
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> AssistantConfig:

@@ -6,14 +6,12 @@ by when a message arrived, since stamps may come from another clock. Knows nothi
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from math import isnan, nan
-from typing import Any, Generic, TypeVar
+from math import inf, isnan, nan
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +19,10 @@ from numpy.typing import NDArray
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.faults import Faults
-from mm_edge.assistant.request import Request
+from mm_edge.assistant.request import Request, Stakes
 from mm_edge.assistant.sensors import SensorError
+from mm_edge.compute.device import ComputeState, device_name
+from mm_edge.compute.queue import TurnQueue
 from mm_edge.model.events import Event
 from mm_edge.model.observation import AUDIO_RATE_HZ, AUDIO_WINDOW_S, Observation, VehicleState
 
@@ -34,6 +34,8 @@ FOREIGN_CLOCK_S = 600.0
 """A request stamped this far from the node's clock was stamped by another one: its time counts from receipt."""
 STATE_SOURCES = ("vehicle_state", "odom", "imu")
 """Where vehicle signals come from, the most trusted first; a later one fills what the earlier leave unknown."""
+LOOK_PRIORITY = max(Stakes) + 1
+"""A look may find what needs an alert: no request makes it late."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,16 @@ class Slot(Generic[T]):
 
 
 class Pending:
-    """A request on its way. Whoever claims it first, the worker or the deadline guard, says its final word."""
+    """A request on its way. Whoever claims it first, the worker or the deadline guard, says its final word.
+
+    crowded: those before it take too long for it to be answered in time; again: the worker hung at it once.
+    """
 
     def __init__(self, request: Request, start_s: float) -> None:
         self.request = request
         self.start_s = start_s
         self.due_s = start_s + request.deadline_ms / 1e3
+        self.crowded = self.again = False
         self._lock = threading.Lock()
         self._claimed = False
 
@@ -80,18 +86,17 @@ class Inbox:
         """Increases when time began anew: what was remembered before belongs to another drive."""
         self._changed = threading.Condition()
         self._slots: dict[str, Slot[Any]] = {}
-        self._requests: list[tuple[float, int, Pending]] = []
-        self._late: deque[Pending] = deque()
-        """Requests whose deadline has passed: they wait until nobody else does."""
+        self._turns: TurnQueue[Pending | Literal["look"]] = TurnQueue()
+        """Requests, and a look when there is something unseen."""
         self._told: deque[Any] = deque()
         """Task steps and events, in the order in which they came."""
-        self._order = itertools.count()
         self._unseen = False
         self._unseen_image = False
         self._last_look_s = -1e9
         self._skipped = 0
-        self._looked_last = False
         self._closed = False
+        self._machine: Slot[ComputeState] | None = None
+        self._computer = device_name()
 
     # -- what callbacks call ------------------------------------------------------------------------------------------
 
@@ -123,10 +128,14 @@ class Inbox:
             if self.waiting >= self.config.max_waiting:
                 self._fault("too_many_requests", f"{self.waiting} requests wait already")
                 return None
-            pending = self._pending(request)
-            heapq.heappush(self._requests, (pending.due_s, next(self._order), pending))
-            self._changed.notify()
-            return pending
+            return self._queue(self._pending(request))
+
+    def put_again(self, pending: Pending) -> Pending:
+        """Queue another try at a request; that of before is nobody's any more."""
+        again = Pending(pending.request, pending.start_s)
+        again.again = True
+        with self._changed:
+            return self._queue(again)
 
     def put_step(self, step: Any) -> None:
         """A message-like TaskStep, handed on as it is."""
@@ -140,6 +149,13 @@ class Inbox:
             self._told.append(event)
             self._changed.notify()
 
+    def put_machine(self, state: ComputeState) -> None:
+        """How this computer fares. Another one's is left out: a monitor may run elsewhere."""
+        if state.device != self._computer:
+            return self._fault("foreign_compute_state", f"it is of {state.device!r}, not of {self._computer!r}")
+        with self._changed:
+            self._machine = Slot(state.stamp_ns, self.clock.monotonic_s(), state)
+
     def put_fault(self, topic: str, error: SensorError) -> None:
         self._fault(error.fault, f"{topic}: {error}")
 
@@ -149,8 +165,8 @@ class Inbox:
         """The next thing to do: a request, a look at the newest input, an event or a task step; None on time-out or
         `close`.
 
-        Requests go by the earliest deadline; when requests and a look both wait they take turns. A request whose
-        deadline has passed has had its final word and waits behind everything else.
+        A look goes first, in turns with requests. These go by the earliest deadline; when not all can be in time, those
+        of the highest stakes can (see TurnQueue). Who cannot waits behind everything else.
         """
         give_up_s = None if timeout_s is None else self.clock.monotonic_s() + timeout_s
         with self._changed:
@@ -162,6 +178,21 @@ class Inbox:
                     return None
                 self._changed.wait(self._wait_s(give_up_s))
         return None
+
+    def machine(self) -> ComputeState | None:
+        """The newest state of the computer; None when there is none, or it is too old."""
+        slot, now_s = self._machine, self.clock.monotonic_s()
+        return slot.value if slot and now_s - slot.arrival_s <= self.config.compute_timeout_s else None
+
+    def expect(self, turn_s: float, margin_s: float = 0.0) -> None:
+        """Set how long a turn takes at least, most likely, and how much longer that may be."""
+        with self._changed:
+            self._turns.cost_s, self._turns.margin_s = turn_s, margin_s
+
+    def latest_end_s(self) -> float:
+        """When the turn in progress has to end, so that those who wait are in time; inf: nobody waits."""
+        with self._changed:
+            return self._turns.latest_end_s(self.clock.monotonic_s())
 
     def close(self) -> None:
         """Wake the worker for good."""
@@ -217,7 +248,7 @@ class Inbox:
     @property
     def waiting(self) -> int:
         """Requests that wait."""
-        return len(self._requests) + len(self._late)
+        return len(self._turns) - self._unseen
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -237,6 +268,12 @@ class Inbox:
         self._slots[name] = Slot(stamp_ns, self.clock.monotonic_s(), value, frame_id)
         return True
 
+    def _queue(self, pending: Pending) -> Pending:
+        due_s = pending.due_s - self.config.reserve_s(pending.request.deadline_ms)
+        self._turns.add(pending, due_s, pending.request.stakes)
+        self._changed.notify()
+        return pending
+
     def _pending(self, request: Request) -> Pending:
         arrival_s = self.clock.monotonic_s()
         ago_s = (self.clock.now_ns() - request.stamp_ns) / 1e9
@@ -252,35 +289,33 @@ class Inbox:
     def _wake(self) -> None:
         if not self._unseen:
             self._unseen = True
+            from_s = max(self.clock.monotonic_s(), self._last_look_s + 1 / self.config.watch_rate_hz)
+            deadline_ms = self.config.watch_deadline_ms
+            due_s = from_s + deadline_ms / 1e3 - self.config.reserve_s(deadline_ms)
+            priority = LOOK_PRIORITY if self.config.watch else Stakes.LOW
+            self._turns.add("look", due_s, priority, from_s, insists=True)
             self._changed.notify()
 
     def _pick(self) -> Pending | Look | Event | Any | None:
-        now_s = self.clock.monotonic_s()
         if self._told:
             return self._told.popleft()
-        look = self._unseen and now_s >= self._last_look_s + 1 / self.config.watch_rate_hz
-        while self._requests and self._requests[0][0] <= now_s:
-            self._late.append(heapq.heappop(self._requests)[2])
-        if self._requests and not (look and not self._looked_last):
-            self._looked_last = False
-            return heapq.heappop(self._requests)[2]
-        if look:
-            return self._look(now_s)
-        return self._late.popleft() if self._late else None
+        now_s = self.clock.monotonic_s()
+        turn = self._turns.pop(now_s)
+        for other in self._turns.set_aside(now_s):
+            if other != "look":
+                other.crowded = True
+        return self._look(now_s) if turn == "look" else turn
 
     def _look(self, now_s: float) -> Look:
         arrival_s = self._slots["image"].arrival_s if self._unseen_image and "image" in self._slots else now_s
         job = Look(arrival_s, self._skipped)
-        self._looked_last, self._last_look_s, self._skipped = True, now_s, 0
+        self._last_look_s, self._skipped = now_s, 0
         self._unseen = self._unseen_image = False
         return job
 
     def _wait_s(self, give_up_s: float | None) -> float | None:
-        now_s = self.clock.monotonic_s()
-        moments = [] if give_up_s is None else [give_up_s]
-        if self._unseen:
-            moments.append(self._last_look_s + 1 / self.config.watch_rate_hz)
-        return max(0.0, min(moments) - now_s) if moments else None
+        moment_s = min(inf if give_up_s is None else give_up_s, self._turns.begins_s())
+        return None if moment_s == inf else max(0.0, moment_s - self.clock.monotonic_s())
 
     def _fresh(self, name: str, timeout_s: float) -> Slot[Any] | None:
         slot = self._slots.get(name)

@@ -28,6 +28,8 @@ TOPICS = {
     "speech/control": "std_msgs/msg/String",
 }
 """The assistant's inputs, by relative topic name, with their message types."""
+MACHINE_TOPICS = {"compute_state": "mm_edge/msg/ComputeState"}
+"""Inputs about the computer, which are not taken from recordings: those are of another time, or another computer."""
 
 
 class Intake:
@@ -57,10 +59,11 @@ class Intake:
             "task_step": tell or inbox.put_step,
             "event": self._event,
             "speech/control": lambda message: command(str(message.data)),
+            "compute_state": self._compute_state,
         }
 
     def receive(self, topic: str, message: Any) -> None:
-        """Take in one message. `topic` is one of TOPICS."""
+        """Take in one message. `topic` is one of TOPICS or MACHINE_TOPICS."""
         try:
             self._handlers[topic](message)
         except sensors.SensorError as error:
@@ -95,6 +98,9 @@ class Intake:
 
     def _event(self, message: Any) -> None:
         self._inbox.put_event(sensors.event(message, self._inbox.clock.now_ns(), self._inbox.config.utc_offset_h))
+
+    def _compute_state(self, message: Any) -> None:
+        self._inbox.put_machine(sensors.compute_state(message))
 
     def _request(self, message: Any) -> None:
         name = next(self._names)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,16 @@ class Logbook:
         self._witness = Witness()
         self._writing: Future[Any] | None = None
         self._kept_words = 0
+        self._retired = False
+
+    def take_over(self, before: Logbook) -> None:
+        """Go on from a copy of another, which keeps no file from now on: a thread that hangs may still write into it.
+        Raises ValueError when the memory is of another network."""
+        before._retired = True
+        self.memory.restore(before.memory.state())
+        self.log.restore(deepcopy(before.log.state()))
+        self._witness = deepcopy(before._witness)
+        self._kept_words = before._kept_words
 
     def begin_anew(self) -> None:
         """Forget everything: a new drive begins."""
@@ -89,7 +100,7 @@ class Logbook:
 
     def keep(self, path: Path, now_ns: int, now_s: float, wait: bool = False) -> None:
         """Write a file if anything is new and the last one is written; wait: until both are."""
-        if self._writing is not None and not (wait or self._writing.done()):
+        if self._retired or (self._writing is not None and not (wait or self._writing.done())):
             return
         self._settle(now_s)
         if self._new:

@@ -5,6 +5,7 @@ Knows nothing about sensors, deadlines or ROS.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,11 @@ REQUEST, TOLD = "what is the speed limit", "<told> unknown"
 
 
 def profile_path(cache: Path, identity: Identity) -> Path:
-    """One file for each engine and weights; another machine's is found there too, when a disk moved, and refused."""
-    engine = identity.engine.replace("/", "-")
-    return cache / "profiles" / f"{engine}-{identity.threads}-{identity.weights_sha256[:12]}.json"
+    """One file for each engine, weights and power mode; another machine's is found there too, when a disk moved, and
+    refused."""
+    parts = (identity.engine, identity.threads, identity.weights_sha256[:12], identity.power_mode)
+    name = "-".join(str(part) for part in parts if part != "")
+    return cache / "profiles" / f"{re.sub('[^A-Za-z0-9._-]', '-', name)}.json"
 
 
 def known_times(engine: Engine, table: PlanTable, clock: Clock, identity: Identity, cache: Path) -> LatencyModel:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mm_edge.assistant.clock import time_of_day_s
 from mm_edge.assistant.request import Request, Stakes
+from mm_edge.compute.device import ComputeState
 from mm_edge.model.events import Event
 from mm_edge.model.observation import AUDIO_RATE_HZ, VehicleState
 
@@ -183,6 +184,28 @@ def request(message: Any, default_deadline_ms: float, now_ns: int, name: str) ->
         text=text,
         deadline_ms=deadline_ms or default_deadline_ms,
         stakes=Stakes(message.stakes),
+    )
+
+
+def compute_state(message: Any) -> ComputeState:
+    """mm_edge/ComputeState -> the core's; a share outside [0, 1] is unknown."""
+
+    def share(name: str) -> float:
+        value = float(getattr(message, name))
+        return value if 0 <= value <= 1 else math.nan
+
+    return ComputeState(
+        stamp_ns=stamp_ns(message.header),
+        device=str(message.device),
+        cpu_load=share("cpu_load"),
+        gpu_load=share("gpu_load"),
+        memory_used=share("memory_used"),
+        temperature_c=float(message.temperature_c),
+        power_w=float(message.power_w),
+        clock_ratio=share("clock_ratio"),
+        gpu_clock_ratio=share("gpu_clock_ratio"),
+        power_mode=str(message.power_mode),
+        throttled=bool(message.throttled),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
 from pathlib import Path
@@ -132,6 +133,14 @@ class Session:
         self._advised_ns: int | None = None
         self._kept_s: float | None = None
 
+    def take_over(self, before: Session) -> None:
+        """Go on with a copy of what another session remembers, whose thread hangs and may still change its own. Raises
+        ValueError when the memory is of another network."""
+        self.history = before.history.copy()
+        self.logbook.take_over(before.logbook)
+        self._gate = deepcopy(before._gate)
+        self._epoch, self._kept_s, self._unevaluated = before._epoch, before._kept_s, before._unevaluated
+
     def configure(self, config: AssistantConfig) -> None:
         """Go on with other settings, from the next turn on; those that are read-only are not looked at again."""
         self.config = self.inbox.config = config
@@ -153,7 +162,8 @@ class Session:
             self._unevaluated += 1
             self._witness(self._see(stopwatch, job.arrival_s))
             return None
-        due_s = job.arrival_s + self.config.watch_deadline_ms / 1e3
+        deadline_ms = self.config.watch_deadline_ms
+        due_s = job.arrival_s + deadline_ms / 1e3 - self.config.reserve_s(deadline_ms)
         glance, thought = self._think("", due_s, stopwatch, job.arrival_s)
         alert = thought.draft.topic.removeprefix("alert:") if thought.draft.topic.startswith("alert:") else ""
         credible = alert if thought.judgement.verdict != Verdict.ABSTAINED else ""
@@ -170,7 +180,8 @@ class Session:
         """Answer a request as well as its deadline allows."""
         began_s, stopwatch = self.clock.monotonic_s(), Stopwatch()
         request = pending.request
-        glance, thought = self._think(request.text, pending.due_s, stopwatch)
+        due_s = pending.due_s - self.config.reserve_s(request.deadline_ms)
+        glance, thought = self._think(request.text, due_s, stopwatch)
         kind = Kind.REFUSED if thought.draft.topic == "refuse" else Kind.ANSWER
         if thought.judgement.verdict == Verdict.ABSTAINED:
             kind = Kind.UNSURE
@@ -179,6 +190,16 @@ class Session:
         stopwatch.mark("trust")
         queue_ms = (began_s - pending.start_s) * 1e3
         return self._turn(glance, thought, utterance, stopwatch, queue_ms, request.deadline_ms, request.id)
+
+    @property
+    def moved_s(self) -> float:
+        """When a stage of a turn last began, on the monotonic clock."""
+        return self._thinker.moved_s
+
+    def expect(self) -> None:
+        """Tell the inbox how long turns take."""
+        likely_ms, most_ms = self._thinker.least_ms(self._bounds(0.0))
+        self.inbox.expect(likely_ms / 1e3, (most_ms - likely_ms) / 1e3)
 
     def note(self, event: Event) -> None:
         """Write down what happened."""
@@ -257,17 +278,19 @@ class Session:
         self.logbook.see(glance.observation, glance.percept.facts, alert, self.config.utc_offset_h)
 
     def _think(self, text: str, due_s: float, stopwatch: Stopwatch, arrival_s: float = -inf) -> tuple[Glance, Thought]:
-        glance = self._see(stopwatch, arrival_s)
-        marked = self.logbook.log.marked(text)
-        style = self._style()
-        with self._thinker.measured("prefill"):
-            found = self.engine.prefill(glance.scene, marked, style, self.logbook.memory.read())
-            cache = counted(self.engine, found, self.logbook.memory.ledger)
+        self._thinker.machine(self.inbox.machine())
+        with self._thinker.understanding():
+            glance = self._see(stopwatch, arrival_s)
+            marked = self.logbook.log.marked(text)
+            style = self._style()
+            with self._thinker.measured("prefill"):
+                found = self.engine.prefill(glance.scene, marked, style, self.logbook.memory.read())
+                cache = counted(self.engine, found, self.logbook.memory.ledger)
         stopwatch.mark("prefill")
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
-        task = Task(cache, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32))
-        due_s -= self.config.reserve_ms / 1e3
-        made = self._thinker.think(task, Bounds(due_s, self.config.decoder, self.config.max_passes))
+        facts = glance.percept.facts
+        task = Task(cache, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32), facts)
+        made = self._thinker.think(task, self._bounds(due_s))
         stopwatch.mark("draft")
         draft, told = made.draft, [each for each in made.told if each.is_sentence]
         pooled = None if glance.observation.image is None else glance.percept.pooled
@@ -276,6 +299,9 @@ class Session:
         if not draft.is_sentence:
             judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
         return glance, Thought(draft, judgement, made.plan, made.reason, tuple(told))
+
+    def _bounds(self, due_s: float) -> Bounds:
+        return Bounds(due_s, self.config.decoder, self.config.max_passes, self.inbox.latest_end_s)
 
     def _style(self) -> int:
         return self.config.style or self._random.randint(1, STYLES)

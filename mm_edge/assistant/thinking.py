@@ -1,51 +1,60 @@
 """How a sentence is made within the time there is: a plan, a first complete draft, and better ones while they fit.
 
-Imprecise computation: the first pass of every plan gives something to say and always runs; each further one runs only
-if it most likely ends in time. What everything took is booked in the planner's latency model. Knows nothing about
-sensors, trust or wording.
+Imprecise computation: the first pass of every plan gives something to say and always runs; each further one, and each
+round of revision, runs only if it is of use and most likely ends in time. What everything took is booked in the
+planner's latency model. Knows nothing about sensors, trust or wording.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.telling import TOLD, tell
 from mm_edge.assistant.topics import request_class
-from mm_edge.compute.planner import Plan, Planner
+from mm_edge.compute.device import ComputeState
+from mm_edge.compute.planner import Choice, Plan, Planner
+from mm_edge.compute.rounds import Evidence, Facts, doubt
 from mm_edge.engine.base import Context, Engine
 from mm_edge.generation import DECODERS
 from mm_edge.generation.draft import Draft
 from mm_edge.memory.digest import Line
+from mm_edge.model.network import STYLES
 
 PLANNED = "planned"
 """The value of the parameter decoder with which the deadline chooses one."""
-CUT_SHORT = "no time for another pass"
+THROTTLED = "the machine is throttled"
+CUT_SHORT, GAVE_WAY = "no time for another pass", "another pass would make others late"
+UNDERSTOOD = {"encode": 1.0, "prefill": 1.0}
+"""What comes before the first pass."""
 
 
 @dataclass(frozen=True)
 class Task:
     """What a sentence is to be made of. lines: the text of the log; forbidden: tokens that must not occur; seed: of
-    what is drawn at random."""
+    what is drawn at random; facts: of the scene, as `Percept` has them."""
 
     context: Context
     text: str
     lines: Sequence[Line] = ()
     forbidden: Sequence[int] = ()
     seed: int = 0
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True)
 class Bounds:
     """due_s: when the sentence must be there, on the monotonic clock, inf: never; decoder: PLANNED or the one to use;
-    max_passes: most passes over one sentence."""
+    max_passes: most passes over one sentence; latest_s: when it must be there for the sake of others who wait, on the
+    same clock; asked anew after every pass, since others come meanwhile."""
 
     due_s: float = inf
     decoder: str = PLANNED
     max_passes: int = 24
+    latest_s: Callable[[], float] = lambda: inf
 
 
 @dataclass(frozen=True)
@@ -67,37 +76,120 @@ class Thinker:
         self._clock = clock
         self._planner = planner
         self._latency = planner.latency
+        self.moved_s = -inf
+        """When a stage last began, on the monotonic clock."""
+
+    def machine(self, state: ComputeState | None) -> None:
+        """What is known of the computer now; None: nothing."""
+        self._latency.machine(state)
 
     @contextmanager
     def measured(self, stage: str) -> Iterator[None]:
         """Books how long what is inside takes."""
-        began_s = self._clock.monotonic_s()
+        began_s = self.moved_s = self._clock.monotonic_s()
         yield
         self._latency.observe(stage, (self._clock.monotonic_s() - began_s) * 1e3)
+
+    @contextmanager
+    def understanding(self) -> Iterator[None]:
+        """Learns how long what comes before the first pass takes together."""
+        began_s, foreseen = self._clock.monotonic_s(), self._latency.predict(UNDERSTOOD, "understand")
+        yield
+        self._latency.settle(foreseen, (self._clock.monotonic_s() - began_s) * 1e3)
+
+    def least_ms(self, bounds: Bounds) -> tuple[float, float]:
+        """How long a turn takes that has no time at all, with the cheapest plan: most likely, and at most, by the 99th
+        percentiles of its parts."""
+        named = "" if bounds.decoder == PLANNED else bounds.decoder
+        parts = (
+            self._latency.predict(UNDERSTOOD, "understand"),
+            self._planner.choose("now", 0.0, 1, named).foreseen,
+        )
+        return sum(part.p50_ms for part in parts), sum(part.p99_ms for part in parts)
 
     def think(self, task: Task, bounds: Bounds) -> Made:
         """A sentence as good as the time allows; some complete one, however little there is."""
         began_s = self._clock.monotonic_s()
-        left_ms = None if bounds.due_s == inf else (bounds.due_s - began_s) * 1e3
-        named = "" if bounds.decoder == PLANNED else bounds.decoder
-        kind = request_class(task.text, task.context.asked)
-        choice = self._planner.choose(kind, left_ms, bounds.max_passes, named)
-        way, most = choice.plan.decoder, choice.plan.max_passes
-        drafts = DECODERS[way](self._engine, task.context, most, task.forbidden, task.seed)
-        (draft,), ended = self._best(([each] for each in drafts), f"pass:{way}", bounds.due_s, f"tell:{way}")
+        ends_s = min(bounds.due_s, bounds.latest_s())
+        left_ms = None if ends_s == inf else (ends_s - began_s) * 1e3
+        kind = self._planner.table.graded(request_class(task.text, task.context.asked), task.context)
+        choice = self._choose(kind, left_ms, bounds)
+        way = choice.plan.decoder
+        draft, ended = self.carry_out(task, choice.plan, bounds)
         ms = (self._clock.monotonic_s() - began_s) * 1e3
-        if ended != CUT_SHORT or ms > choice.foreseen.p99_ms:
+        if ended not in (CUT_SHORT, GAVE_WAY) or ms > choice.foreseen.p99_ms:
             self._latency.settle(choice.foreseen, ms)
         told: list[Draft] = []
         if draft.topic in TOLD:
             telling = tell(
                 self._engine, draft.topic, task.lines, task.context.style, way, bounds.max_passes, task.forbidden
             )
-            told, _ = self._best(telling, f"tell:{way}", bounds.due_s)
-        return Made(draft, tuple(told), choice.plan, f"{choice.reason}; {ended}", choice.foreseen.p99_ms, ms)
+            told, _ = self._best(telling, f"tell:{way}", bounds)
+        why = choice.reason if ends_s == bounds.due_s else f"{choice.reason}, as others wait"
+        return Made(draft, tuple(told), choice.plan, f"{why}; {ended}", choice.foreseen.p99_ms, ms)
+
+    def _choose(self, kind: str, left_ms: float | None, bounds: Bounds) -> Choice:
+        """The plan; the reason tells if it would be another one on a machine that is not throttled, as all predictions
+        grow alike."""
+        named, slowdown = "" if bounds.decoder == PLANNED else bounds.decoder, self._latency.slowdown
+        choice = self._planner.choose(kind, left_ms, bounds.max_passes, named)
+        if left_ms is None or slowdown <= 1:
+            return choice
+        usual = self._planner.choose(kind, left_ms * slowdown, bounds.max_passes, named)
+        return choice if usual.plan == choice.plan else replace(choice, reason=f"{choice.reason}, {THROTTLED}")
+
+    def carry_out(self, task: Task, plan: Plan, bounds: Bounds = Bounds()) -> tuple[Draft, str]:
+        """One sentence by this plan, as far as the time allows, and why it is as it is."""
+        draft, ended = self._drafted(task, plan, task.context, bounds)
+        if plan.rounds and ended not in (CUT_SHORT, GAVE_WAY):
+            return self._revised(task, plan, draft, ended, bounds)
+        return draft, ended
+
+    def _drafted(self, task: Task, plan: Plan, context: Context, bounds: Bounds) -> tuple[Draft, str]:
+        """One sentence from a context, and why it is as it is."""
+        way = plan.decoder
+        drafts = DECODERS[way](self._engine, context, plan.max_passes, task.forbidden, task.seed)
+        (draft,), ended = self._best(([each] for each in drafts), f"pass:{way}", bounds, f"tell:{way}")
+        return draft, ended
+
+    def _revised(self, task: Task, plan: Plan, draft: Draft, ended: str, bounds: Bounds) -> tuple[Draft, str]:
+        """The draft, worded anew while the evidence does not bear it out and there is time; nothing is tried twice, and
+        the least doubtful one counts."""
+        evidence = Evidence(task.context.claims, task.facts)
+        passes = draft.passes
+        why = doubt(self._engine.tokenizer, draft.ids, draft.confidence, evidence)
+        for number in range(plan.rounds):
+            if not why:
+                break
+            if late := self._late(f"pass:{plan.decoder}", bounds):
+                ended = late
+                break
+            other, _ = self._drafted(task, plan, self._anew(task.context, number), bounds)
+            passes += other.passes
+            other_why = doubt(self._engine.tokenizer, other.ids, other.confidence, evidence)
+            if rank(other, other_why) > rank(draft, why):
+                draft, why = other, other_why
+            ended = f"revised {number + 1} times, {f'still in doubt: {why}' if why else 'borne out'}"
+        return replace(draft, passes=passes), ended
+
+    def _anew(self, context: Context, number: int) -> Context:
+        """What to word a sentence from in the round `number`: the likeliest claims alone and all that was found, in
+        turns, in one style after the other."""
+        style = (context.style - 1 + (number + 1) // 2) % STYLES + 1
+        if number % 2 or not context.claims:
+            return replace(context, style=style if number % 2 else style % STYLES + 1)
+        return self._engine.tell([[likely[0][0] for likely in context.claims]], style)[0]
+
+    def _late(self, stage: str, bounds: Bounds, behind: str = "") -> str:
+        """Why there is most likely no time for another pass, "" where there is; behind: the stage that must follow."""
+        ahead_ms = sum(self._latency.predict({each: 1.0}, each).p99_ms for each in (stage, behind) if each)
+        end_s = self._clock.monotonic_s() + ahead_ms / 1e3
+        if end_s > bounds.due_s:
+            return CUT_SHORT
+        return GAVE_WAY if end_s > bounds.latest_s() else ""
 
     def _best(
-        self, passes: Iterator[list[Draft]], stage: str, due_s: float, behind: str = ""
+        self, passes: Iterator[list[Draft]], stage: str, bounds: Bounds, behind: str = ""
     ) -> tuple[list[Draft], str]:
         """The last drafts before the time is up, and why they are; the first ones always count. behind: the stage that
         must follow if there is more to tell."""
@@ -106,11 +198,8 @@ class Thinker:
         while True:
             if drafts[0].done:
                 return drafts, "settled"
-            ahead_ms = self._latency.predict({stage: 1.0}, stage).p99_ms
-            if behind and drafts[0].topic in TOLD:
-                ahead_ms += self._latency.predict({behind: 1.0}, behind).p99_ms
-            if self._clock.monotonic_s() + ahead_ms / 1e3 > due_s:
-                return drafts, CUT_SHORT
+            if late := self._late(stage, bounds, behind if drafts[0].topic in TOLD else ""):
+                return drafts, late
             better = self._pass(passes, stage)
             if better is None:
                 return drafts, "most passes made"
@@ -118,10 +207,15 @@ class Thinker:
 
     def _pass(self, passes: Iterator[list[Draft]], stage: str) -> list[Draft] | None:
         foreseen = self._latency.predict({stage: 1.0}, stage)
-        began_s = self._clock.monotonic_s()
+        began_s = self.moved_s = self._clock.monotonic_s()
         drafts = next(passes, None)
         ms = (self._clock.monotonic_s() - began_s) * 1e3
         if drafts is not None:
             self._latency.settle(foreseen, ms)
             self._latency.observe(stage, ms)
         return drafts
+
+
+def rank(draft: Draft, why: str) -> tuple[bool, bool, float]:
+    """Greater for the draft that is to be believed sooner; why: it is in doubt, "" where it is not."""
+    return not why, draft.is_sentence, draft.confidence

@@ -2,8 +2,8 @@
 
 Everything runs in real time from the picture to the sentence: it is encoded, the request is understood, and the
 sentence made. Each request has a deadline and is answered once by every policy in turn, while other processes keep no
-core busy, then all of them, then one. A sentence that comes late counts as wrong, whatever it says. Knows nothing about
-queues: one request at a time.
+core busy, then all of them, then one, and at last while the machine is throttled. A sentence that comes late counts as
+wrong, whatever it says. Knows nothing about queues: one request at a time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from math import inf
+from typing import cast
 
 import numpy as np
 import psutil
@@ -25,8 +26,12 @@ import torch
 from mm_edge.assistant.clock import SystemClock
 from mm_edge.assistant.profiling import profiled
 from mm_edge.assistant.thinking import PLANNED, Bounds, Made, Task, Thinker
+from mm_edge.bench._effort import efforts, headline, rows
+from mm_edge.bench._relay import TOLD, WAYS, relayed
+from mm_edge.bench._throttle import Throttled, state
 from mm_edge.bench.harness import Plot, Result, percentile, wilson
 from mm_edge.bench.speech import exported
+from mm_edge.compute.device import ComputeState
 from mm_edge.compute.latency_model import LatencyModel
 from mm_edge.compute.planner import Planner, PlanTable
 from mm_edge.engine import plans_path, weights_path
@@ -41,8 +46,10 @@ RESERVE_MS = 3.0
 """Time before the deadline at which the sentence must be there: what follows is wording, which takes less."""
 CHEAPEST = "flow"
 """One pass, always: what no policy can be quicker than."""
-HOPE = "hope"
-"""The policy that takes the decoder that is right most often and never looks at the clock."""
+HOPE, LARGE = "hope", "always large"
+"""Policies that take the decoder that is right most often and never look at the clock; the second on the large rung."""
+THROTTLED, SLOWER = "throttled", 2.5
+"""The load under which everything takes so many times as long, as on a machine that is too hot, and says so."""
 LOG_WORDS = 512
 AFTER_STEP = 25
 """Requests after the load changed that are counted apart."""
@@ -50,18 +57,22 @@ BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(rang
 """A process that never rests, and ends with the one that began it."""
 OVERHEADS = 300
 BINS = 6
-DRAWN = (PLANNED, HOPE, "quality", "voting", "autoregressive", CHEAPEST)
+DRAWN = (PLANNED, HOPE, LARGE, "voting", "autoregressive", CHEAPEST)
 
 
 @dataclass(frozen=True)
 class Size:
-    """drives with requests about the present, logs with those about the past: twelve requests each."""
+    """drives with requests about the present, logs with those about the past: twelve requests each; the same of those
+    whose effort is compared; and longer answers that two rungs share."""
 
     drives: int
     logs: int
+    effort_drives: int
+    effort_logs: int
+    answers: int
 
 
-FULL, QUICK = Size(28, 14), Size(2, 1)
+FULL, QUICK = Size(32, 16, 90, 60, 80), Size(2, 1, 3, 2, 5)
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,10 @@ class Policy:
         self._clock = SystemClock()
         self._thinker = Thinker(engine, self._clock, planner)
 
+    def told(self, machine: ComputeState | None) -> None:
+        """What the monitor says of the machine; None: nothing."""
+        self._thinker.machine(machine)
+
     def answer(self, job: Job) -> tuple[Made, float]:
         """The sentence, and how many milliseconds it took from the picture on."""
         forbidden = job.posed.forbidden(self._engine)
@@ -111,40 +126,48 @@ class Policy:
         with self._thinker.measured("prefill"):
             context = job.posed.understood(self._engine, scene)
         due_s = inf if self._hopes else began_s + (job.deadline_ms - RESERVE_MS) / 1e3
-        task = Task(context, job.posed.request, (), forbidden, job.seed)
+        task = Task(context, job.posed.request, (), forbidden, job.seed, job.posed.percept.facts)
         made = self._thinker.think(task, Bounds(due_s, self._decoder))
         return made, (self._clock.monotonic_s() - began_s) * 1e3
 
 
 def measure(seed: int, quick: bool) -> Result:
     torch.set_num_threads(1)
-    engine = exported("small", "fp32")
+    size = QUICK if quick else FULL
+    engine, large = exported("small", "fp32"), exported("large", "fp32")
     table = PlanTable.load(plans_path("small"), weights_path("small"))
     profile = profiled(engine, table, SystemClock())
-    jobs = traffic(engine, seed, QUICK if quick else FULL)
-    trials = played(engine, table, profile, jobs)
+    jobs = traffic(engine, seed, size)
+    trials = played(Throttled(engine), Throttled(large), table, profile, jobs, traffic(large, seed, size))
     overhead_ms = overheads_ms(table, profile)
+    effort = efforts(engine, table, seed, size.effort_drives, size.effort_logs)
+    relay, relay_rows, share = relayed(seed, size.answers)
     eligible = above_cheapest(trials)
     table_rows = [_row(name, trials[name], eligible) for name in trials]
     table_rows += [_row(f"{PLANNED}, {load}", _under(trials[PLANNED], load), eligible) for load, _ in loads()]
     step = [trial for trial in _under(trials[PLANNED], "all cores") if trial.place < AFTER_STEP]
-    table_rows.append(_row(f"{PLANNED}, after the step", step, eligible))
+    table_rows += [_row(f"{PLANNED}, after the step", step, eligible), *rows(effort), *relay_rows]
     notes = [
         f"small rung, {engine.name}, {len(jobs)} requests from seed {seed}, each answered by every policy; deadlines "
         f"log-uniform from {SHORTEST_MS:.0f} ms to {LONGEST_MS:.0f} ms, from the picture on",
-        f"loads, a third of the requests each: {', '.join(f'{name} ({count} processes)' for name, count in loads())}; "
-        f"the machine's own load is not known",
+        f"loads, equally many requests each: {', '.join(f'{name} ({count} processes)' for name, count in loads())}; "
+        f"throttled: an engine takes {SLOWER} times as long, and the monitor says so; other load is not known",
         f"n: deadlines not below the 99th percentile of {CHEAPEST} under the same load; missed and right in time: of "
         "these; right: whenever it came, of all; low, high: 95 % by Wilson, of right in time",
-        f"{HOPE}: {most_right(table)}, which is right most often by the table, without a look at the clock",
+        f"{HOPE}: {most_right(table)}, which is right most often by the table, without a look at the clock; {LARGE}: "
+        "the same on the large rung",
+        f"effort: {size.effort_drives} drives, {size.effort_logs} logs of {LOG_WORDS} words, understood once; passes: "
+        "over the answer; best of N: in N wordings at once",
+        f"{', '.join(WAYS)}: {size.answers} longer answers of {TOLD} sentences, one sentence after the other; the "
+        f"relay hands over {share:.0%} of them",
     ]
-    headline = _headline(trials, eligible, overhead_ms) | {"n": float(len(jobs))}
-    return Result(headline, table_rows, notes, _plot(trials))
+    found = _headline(trials, eligible, overhead_ms) | headline(effort) | relay | {"n": float(len(jobs))}
+    return Result(found, table_rows, notes, _plot(trials))
 
 
 def loads() -> tuple[tuple[str, int], ...]:
-    """Name and busy processes; the greatest change of load is in the first third."""
-    return ("idle", 0), ("all cores", psutil.cpu_count() or 1), ("one core", 1)
+    """Name and busy processes; the greatest change of load comes first."""
+    return ("idle", 0), ("all cores", psutil.cpu_count() or 1), ("one core", 1), (THROTTLED, 0)
 
 
 def traffic(engine: Engine, seed: int, size: Size) -> list[Job]:
@@ -158,19 +181,34 @@ def traffic(engine: Engine, seed: int, size: Size) -> list[Job]:
     ]
 
 
-def played(engine: Engine, table: PlanTable, profile: LatencyModel, jobs: Sequence[Job]) -> dict[str, list[Trial]]:
-    """Every policy's trials, in the order of the jobs. Each policy learns from its own times only."""
+def played(
+    engine: Throttled,
+    large: Throttled,
+    table: PlanTable,
+    profile: LatencyModel,
+    jobs: Sequence[Job],
+    large_jobs: Sequence[Job],
+) -> dict[str, list[Trial]]:
+    """Every policy's trials, in the order of the jobs, which are the same for the large rung. Each policy learns from
+    its own times only."""
 
-    def policy(decoder: str, hopes: bool = False) -> Policy:
-        return Policy(engine, Planner(table, copy.deepcopy(profile)), decoder, hopes)
+    def policy(decoder: str, hopes: bool = False, by: Throttled = engine) -> Policy:
+        return Policy(cast(Engine, by), Planner(table, copy.deepcopy(profile)), decoder, hopes)
 
-    policies = {name: policy(name) for name in (PLANNED, *DECODERS)} | {HOPE: policy(most_right(table), True)}
+    best = most_right(table)
+    policies = {name: policy(name) for name in (PLANNED, *DECODERS)}
+    policies |= {HOPE: policy(best, True), LARGE: policy(best, True, large)}
     trials: dict[str, list[Trial]] = {name: [] for name in policies}
-    third = -(-len(jobs) // len(loads()))
+    each_load = -(-len(jobs) // len(loads()))
     for part, (load, count) in enumerate(loads()):
+        for each in (engine, large):
+            each.factor = SLOWER if load == THROTTLED else 1.0
+        for name in policies:
+            policies[name].told(state(SLOWER) if load == THROTTLED else None)
         with busy(count):
-            for place, job in enumerate(jobs[part * third : (part + 1) * third]):
+            for place in range(each_load)[: max(0, len(jobs) - part * each_load)]:
                 for name in _turned([*policies], place):
+                    job = (large_jobs if name == LARGE else jobs)[part * each_load + place]
                     made, total_ms = policies[name].answer(job)
                     is_right = right(said(made.draft), job.posed.question)
                     trials[name].append(Trial(load, place, job.deadline_ms, total_ms, is_right, made))
@@ -219,7 +257,7 @@ def overheads_ms(table: PlanTable, profile: LatencyModel) -> list[float]:
 
 
 def _headline(trials: dict[str, list[Trial]], eligible: dict[str, float], overhead_ms: list[float]) -> dict[str, float]:
-    planned, hope = _kept(trials[PLANNED], eligible), _kept(trials[HOPE], eligible)
+    planned, hope, large = (_kept(trials[name], eligible) for name in (PLANNED, HOPE, LARGE))
     unlimited = float(np.mean([trial.right for trial in hope]))
     missed = float(np.mean([trial.late for trial in planned]))
     fixed = {name: _kept(trials[name], eligible) for name in DECODERS}
@@ -231,6 +269,8 @@ def _headline(trials: dict[str, list[Trial]], eligible: dict[str, float], overhe
         "miss_rate": missed,
         "miss_rate_all": float(np.mean([trial.late for trial in trials[PLANNED]])),
         "hope_miss_rate": float(np.mean([trial.late for trial in hope])),
+        "always_large_miss_rate": float(np.mean([trial.late for trial in large])),
+        "always_large_retention": float(np.mean([trial.good for trial in large])) / unlimited,
         "quality_retention": float(np.mean([trial.good for trial in planned])) / unlimited,
         "best_fixed_retention": float(np.mean([trial.good for trial in fixed[best]])) / unlimited,
         "best_fixed_miss_rate": misses[best],

@@ -19,6 +19,7 @@ from mm_edge.bench.harness import Plot, Result, percentile, wilson
 from mm_edge.engine import open_engine, weights_path
 from mm_edge.engine.base import Context, Engine
 from mm_edge.engine.export import default_cache, export
+from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.generation import DECODERS
 from mm_edge.generation.autoregressive import Autoregressive, in_turn
 from mm_edge.generation.diffusion import FAST, QUALITY, SPEEDY, DraftAndEdit, side_by_side
@@ -171,7 +172,7 @@ FREE: dict[str, Decoder] = {
 }
 
 
-def exported(rung: str, precision: str) -> Engine:
+def exported(rung: str, precision: str) -> GraphEngine:
     """On ONNX Runtime and one thread; from a cache of its own, so that nodes do not come to use it."""
     weights, cache = weights_path(rung), default_cache() / "bench"
     export(weights, "onnxruntime", precision, cache)

@@ -1,19 +1,23 @@
 """What computer this is and how it fares: load, memory, heat, power, clock. NaN for what cannot be measured here.
 
-Jetson's figures come from its sysfs files (L4T 35 and 36: integrated GPU load, INA3221 power rails, nvpmodel's status);
-NVIDIA cards and other accelerators beside the processor are not looked at. Knows nothing about ROS.
+What jetson-stats or NVML tell comes first (sources.py), then Linux' sysfs files, with those of a Jetson (L4T 35 and 36:
+integrated GPU load, INA3221 power rails, nvpmodel's status), then psutil. Knows nothing about ROS.
 """
 
 from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
+from typing import Any
 
 import psutil
+
+from mm_edge.compute.sources import Figures, Source, hottest
 
 THROTTLE_RATIO = 0.6
 """A busy processor clocked below this share of its maximum is being held back."""
@@ -23,6 +27,8 @@ GPU_LOADS = (
     "sys/devices/platform/gpu.0/load",
     "sys/devices/platform/bus@0/17000000.gpu/load",
 )
+THERMAL_ZONES = "sys/class/thermal/thermal_zone*/temp"
+THROTTLINGS = "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count"
 POWER_MODE = "var/lib/nvpmodel/status"
 TOTAL_RAILS = ("VDD_IN", "POM_5V_IN", "VIN_SYS_5V0")
 """Jetson's rails that carry the whole board's power."""
@@ -40,41 +46,65 @@ class ComputeState:
     temperature_c: float = nan
     power_w: float = nan
     clock_ratio: float = nan
+    gpu_clock_ratio: float = nan
     power_mode: str = ""
     throttled: bool = False
     frame_id: str = ""
 
 
 class Device:
-    """Reads this computer. `root` is "/" but in tests; the load is that since the last reading."""
+    """Reads this computer. `root` is "/" but in tests; the load is that since the last reading; `sources` are trusted
+    more than its files, the first one most, `fallback` less. A source that fails is left out from then on."""
 
-    def __init__(self, root: Path = Path("/"), cpu_percent: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path = Path("/"),
+        cpu_percent: Callable[[], float] | None = None,
+        sources: Sequence[Source] = (),
+        fallback: Source | None = None,
+    ) -> None:
         self._root = root
         self._cpu_percent = cpu_percent or psutil.cpu_percent
         self._cpu_percent()
         self.name = device_name(root)
+        self.sources = [*sources]
+        self._fallback = [fallback] if fallback else []
+        self._throttlings = self._count_throttlings()
 
     def read(self, stamp_ns: int) -> ComputeState:
-        cpu_load = self._cpu_percent() / 100
-        clock_ratio = self._clock_ratio()
-        slow = not isnan(clock_ratio) and clock_ratio < THROTTLE_RATIO
-        return ComputeState(
-            stamp_ns=stamp_ns,
-            device=self.name,
-            cpu_load=cpu_load,
-            gpu_load=self._first(GPU_LOADS) / 1000,
-            memory_used=psutil.virtual_memory().percent / 100,
-            temperature_c=self._hottest_c(),
-            power_w=self._power_w(),
-            clock_ratio=clock_ratio,
-            power_mode=power_mode(self._root),
-            throttled=slow and cpu_load > BUSY,
-        )
+        figures: Figures = {}
+        throttled = self._was_throttled()
+        for told in (*_told(self.sources), self._own(), *_told(self._fallback)):
+            throttled |= bool(told.pop("throttled", False))
+            figures = {name: value for name, value in told.items() if _known(value)} | figures
+        slow = figures.get("clock_ratio", 1.0) < THROTTLE_RATIO and figures.get("cpu_load", 0.0) > BUSY
+        return ComputeState(stamp_ns=stamp_ns, device=self.name, throttled=throttled or slow, **figures)
 
-    def _hottest_c(self) -> float:
-        zones = self._root.glob("sys/class/thermal/thermal_zone*/temp")
-        degrees = [number(zone) / 1000 for zone in zones]
-        return max((value for value in degrees if -40 < value < 200), default=nan)
+    def close(self) -> None:
+        """Let go of the sources."""
+        for source in self.sources:
+            with suppress(Exception):
+                source.close()
+        self.sources = []
+
+    def _own(self) -> Figures:
+        return {
+            "cpu_load": self._cpu_percent() / 100,
+            "gpu_load": self._first(GPU_LOADS) / 1000,
+            "memory_used": psutil.virtual_memory().percent / 100,
+            "temperature_c": hottest(number(zone) / 1000 for zone in self._root.glob(THERMAL_ZONES)),
+            "power_w": self._power_w(),
+            "clock_ratio": self._clock_ratio(),
+            "power_mode": power_mode(self._root),
+        }
+
+    def _was_throttled(self) -> bool:
+        """Whether the processor slowed itself down since the last reading (Intel counts that)."""
+        before, self._throttlings = self._throttlings, self._count_throttlings()
+        return self._throttlings > before
+
+    def _count_throttlings(self) -> float:
+        return sum(count for count in map(number, self._root.glob(THROTTLINGS)) if not isnan(count))
 
     def _clock_ratio(self) -> float:
         ratios = []
@@ -118,6 +148,21 @@ def power_modes(root: Path = Path("/")) -> dict[int, str]:
     """The names of a Jetson's power modes, by number."""
     found = re.findall(r"POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)", text(root / "etc/nvpmodel.conf"), re.ASCII)
     return {int(number_of_mode): name.rstrip(">") for number_of_mode, name in found}
+
+
+def _told(sources: list[Source]) -> list[Figures]:
+    """What the sources tell; one that fails is taken out."""
+    told = []
+    for source in [*sources]:
+        try:
+            told.append(source.read())
+        except Exception:
+            sources.remove(source)
+    return told
+
+
+def _known(value: Any) -> bool:
+    return value is not None and value != "" and value == value
 
 
 def text(path: Path) -> str:

@@ -3,7 +3,9 @@
 A stage ("encode", "prefill", "pass:quality", ...) has a sample of its last durations, freed of the load under which
 they were taken. The load is one factor for all stages, since they slow down together: it is what recent durations were
 relative to the usual ones. How far off predictions were, relative to themselves, gives the quantiles of the next one;
-no distribution is assumed. Durations are passed in, and all is in milliseconds. Knows nothing about clocks or plans.
+no distribution is assumed. What is known of the machine (ComputeState) comes before durations can show it: a lower
+clock makes everything slower by as much. Durations are passed in, and all is in milliseconds. Knows nothing about
+clocks or plans.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ import platform
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psutil
 
-from mm_edge.compute.device import device_name
+from mm_edge.compute.device import BUSY, ComputeState, device_name, power_mode
 
 SAMPLE = 64
 """Durations that a stage remembers."""
@@ -36,6 +38,12 @@ FORGETTING = 0.1
 """Weight of one duration by which the machine seems to be faster again."""
 SHORTEST_MS = 1e-3
 """Durations count as this at least: a clock may stand still during a turn."""
+STRAINED = 0.9
+"""Above this load of the processor, others wait for it too: the longest that was ever seen may come again."""
+LOWEST_RATIO = 0.01
+"""No processor that works is clocked lower than this share of its maximum."""
+COARSEST_MS = 20.0
+"""A clock's tick is no longer than this."""
 FORMAT = 1
 
 Counts = Mapping[str, float]
@@ -48,22 +56,25 @@ class ProfileError(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """What durations depend on. engine: its name, with the precision."""
+    """What durations depend on. engine: its name, with the precision; power_mode: as in ComputeState, of a Jetson."""
 
     machine: str
     cores: int
     threads: int
     engine: str
     weights_sha256: str
+    power_mode: str = ""
 
 
 def this_machine(engine: str, threads: int, weights_sha256: str) -> Identity:
-    return Identity(device_name() or platform.machine(), psutil.cpu_count() or 1, threads, engine, weights_sha256)
+    name, cores = device_name() or platform.machine(), psutil.cpu_count() or 1
+    return Identity(name, cores, threads, engine, weights_sha256, power_mode())
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """kind: with whose errors its own is booked; usual_ms: without the error of such predictions."""
+    """kind: with whose errors its own is booked; usual_ms: without the error of such predictions; p99_ms: on a strained
+    machine the longest that was seen."""
 
     kind: str
     usual_ms: float
@@ -83,17 +94,48 @@ class LatencyModel:
         self._quantiles: dict[str, tuple[float, float]] = {}
         self.load = 1.0
         """How many times longer than usual everything takes now."""
+        self._slowdown = 1.0
+        self._best_ratios: dict[str, float] = {}
+        """The highest clocks so far, under which durations are usual ones."""
+        self._mode = ""
+        self._modes: dict[str, tuple[float, float, list[float]]] = {}
+        """Power mode -> load, slowdown and recent durations when it was left."""
+        self._strained = False
+        self._tick_ms = inf
 
     @property
     def stages(self) -> tuple[str, ...]:
         """Those that were seen."""
         return tuple(self._stages)
 
+    @property
+    def slowdown(self) -> float:
+        """How many times longer everything takes because the machine is throttled, as far as is known; 1: it is not."""
+        return min(self._slowdown, max(1.0, self.load))
+
+    def machine(self, state: ComputeState | None) -> None:
+        """Expect what the machine's state does to durations before they show it; None: it is not known, they tell.
+
+        A power mode that was there before gets back the load that it had.
+        """
+        strained = state is not None and (state.throttled or state.cpu_load > STRAINED)
+        if strained != self._strained:
+            self._strained = strained
+            self._quantiles.clear()
+        if state is None:
+            return
+        if state.power_mode != self._mode:
+            self._change_mode(state.power_mode)
+        slowdown = self._clocks(state)
+        if slowdown is not None and slowdown != self._slowdown:
+            self._rescale(slowdown / self._slowdown)
+            self._slowdown = slowdown
+
     def observe(self, stage: str, ms: float) -> None:
         """Book one duration. Raises ValueError for what is no duration."""
         if not (isfinite(ms) and ms >= 0):
             raise ValueError(f"{stage} cannot have taken {ms} ms")
-        ms = max(ms, SHORTEST_MS)
+        ms = self._counted(ms)
         usual = self._usual.get(stage)
         slow = median(self._recent) if self._recent else 1.0  # without this one: nothing is its own measure
         if usual is not None:
@@ -115,7 +157,7 @@ class LatencyModel:
             raise ValueError(f"{prediction.kind} cannot have taken {ms} ms")
         if prediction.usual_ms <= 0:
             return
-        ratio = max(ms, SHORTEST_MS) / prediction.usual_ms
+        ratio = self._counted(ms) / prediction.usual_ms
         self._ratios.setdefault(prediction.kind, deque(maxlen=RATIOS)).append(ratio)
         self._family(prediction.kind).append(ratio)
         self._quantiles.clear()
@@ -141,7 +183,7 @@ class LatencyModel:
         """Raises ProfileError when there is none, it is damaged, or it is not one of `identity`."""
         try:
             document = json.loads(path.read_text())
-            known = dict(document["identity"])
+            known = {"power_mode": "", **document["identity"]}
             model = cls()
             if document["format"] != FORMAT:
                 raise ValueError(f"format {document['format']}, expected {FORMAT}")
@@ -157,6 +199,39 @@ class LatencyModel:
         return model
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _counted(self, ms: float) -> float:
+        """A duration by a clock of coarse ticks: one of none took between none and one."""
+        if 0 < ms <= COARSEST_MS:
+            self._tick_ms = min(self._tick_ms, ms)
+        return max(SHORTEST_MS, ms if ms > 0 or self._tick_ms == inf else self._tick_ms / 2)
+
+    def _clocks(self, state: ComputeState) -> float | None:
+        """How many times slower the clocks are than the highest ones so far; None when that cannot be told: what is
+        idle lowers its clock by itself."""
+        known = {"cpu": (state.clock_ratio, state.cpu_load), "gpu": (state.gpu_clock_ratio, state.gpu_load)}
+        ratios = {
+            name: ratio
+            for name, (ratio, load) in known.items()
+            if LOWEST_RATIO <= ratio <= 1 and (state.throttled or load > BUSY)
+        }
+        for name, ratio in ratios.items():
+            best = self._best_ratios.get(name, 1.0 if state.throttled else ratio)
+            self._best_ratios[name] = max(best, ratio)
+        return max((self._best_ratios[name] / ratio for name, ratio in ratios.items()), default=None)
+
+    def _rescale(self, factor: float) -> None:
+        """What turns out not to be slower must not seem fast when it is over."""
+        load = max(self.load * factor, min(self.load, 1.0))
+        factor, self.load = load / self.load, load
+        self._recent = deque((ratio * factor for ratio in self._recent), maxlen=LOAD_WINDOW)
+
+    def _change_mode(self, mode: str) -> None:
+        self._modes[self._mode] = (self.load, self._slowdown, [*self._recent])
+        self._mode = mode
+        if mode in self._modes:
+            self.load, self._slowdown, recent = self._modes[mode]
+            self._recent = deque(recent, maxlen=LOAD_WINDOW)
 
     def _follow(self) -> None:
         """A slower machine is believed when two of the last three durations say so, a faster one only gradually."""
@@ -178,7 +253,7 @@ class LatencyModel:
         if found is None:
             own = self._ratios.get(kind, ())
             ratios = sorted(own if len(own) >= ENOUGH else self._family(kind))
-            found = self._quantiles[kind] = quantile(ratios, 0.5), quantile(ratios, 0.99)
+            found = self._quantiles[kind] = quantile(ratios, 0.5), quantile(ratios, 1.0 if self._strained else 0.99)
         return found
 
 

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from math import inf, isnan, sqrt
+from math import inf, isnan
 from pathlib import Path
 from typing import Any
 
+from mm_edge.compute.difficulty import Probe
 from mm_edge.compute.latency_model import Counts, LatencyModel, Prediction
+from mm_edge.engine.base import Context
 from mm_edge.model.checkpoint import sha256
 
-FORMAT = 1
+FORMAT = 2
+PRICE = 5e-4
+"""A millisecond is worth this share of right sentences: 20 ms one point. So ties go to less energy."""
+HARD = "hard"
+"""What the classes of requests begin with of which the probe says so."""
 
 
 class PlanError(Exception):
@@ -24,13 +30,16 @@ class PlanError(Exception):
 
 @dataclass(frozen=True, order=True)
 class Plan:
-    """decoder: how a sentence is made (a key of mm_edge.generation.DECODERS); max_passes: at most so many over it."""
+    """decoder: how a sentence is made (a key of mm_edge.generation.DECODERS); max_passes: at most so many over it;
+    rounds: so often at most it is revised while it is in doubt."""
 
     decoder: str
     max_passes: int
+    rounds: int = 0
 
     def __str__(self) -> str:
-        return f"{self.decoder} passes<={self.max_passes}"
+        rounds = f" rounds<={self.rounds}" if self.rounds else ""
+        return f"{self.decoder} passes<={self.max_passes}{rounds}"
 
 
 @dataclass(frozen=True)
@@ -42,11 +51,6 @@ class Worth:
     passes: float
     n: int
 
-    @property
-    def error(self) -> float:
-        """The standard error of the accuracy."""
-        return sqrt(self.accuracy * (1 - self.accuracy) / self.n) if self.n else 0.0
-
 
 UNMEASURED = Plan("quality", 100)
 """Where there is no table: interruptible, and right most often when there is time."""
@@ -54,21 +58,30 @@ UNMEASURED = Plan("quality", 100)
 
 @dataclass(frozen=True)
 class PlanTable:
-    """rows: class of requests -> plan -> its worth. Every plan's first pass gives a complete sentence."""
+    """rows: class of requests -> plan -> its worth. Every plan's first pass gives a complete sentence. probe: tells
+    hard requests from easy ones, which are classes of their own; None: they are not told apart."""
 
     weights_sha256: str = ""
     rows: dict[str, dict[Plan, Worth]] = field(default_factory=dict)
+    probe: Probe | None = None
+
+    def graded(self, kind: str, context: Context) -> str:
+        """The class of a request of this kind, which has been understood."""
+        if self.probe is None or f"{HARD} {kind}" not in self.rows:
+            return kind
+        return f"{HARD} {kind}" if self.probe.is_hard(context) else kind
 
     def save(self, path: Path) -> None:
         rows = [
-            {"class": name, "decoder": plan.decoder, "max_passes": plan.max_passes}
+            {"class": name, "decoder": plan.decoder, "max_passes": plan.max_passes, "rounds": plan.rounds}
             | {"accuracy": round(worth.accuracy, 4), "passes": round(worth.passes, 3), "n": worth.n}
             for name, plans in self.rows.items()
             for plan, worth in plans.items()
         ]
         lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
         head = f'"format": {FORMAT}, "weights_sha256": {json.dumps(self.weights_sha256)}'
-        path.write_text(f'{{{head}, "plans": [\n{lines}\n]}}\n')
+        probe = "" if self.probe is None else f', "probe": {json.dumps(self.probe.state())}'
+        path.write_text(f'{{{head}, "plans": [\n{lines}\n]{probe}}}\n')
 
     @classmethod
     def load(cls, path: Path, weights: Path) -> PlanTable:
@@ -82,13 +95,15 @@ class PlanTable:
             if document["format"] != FORMAT:
                 raise ValueError(f"format {document['format']}, expected {FORMAT}")
             for row in document["plans"]:
-                rows.setdefault(row["class"], {})[Plan(row["decoder"], int(row["max_passes"]))] = _worth(row)
+                plan = Plan(row["decoder"], int(row["max_passes"]), int(row["rounds"]))
+                rows.setdefault(row["class"], {})[plan] = _worth(row)
             bound = document["weights_sha256"]
+            probe = Probe.of(document["probe"]) if "probe" in document else None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PlanError(f"{path}: {error}") from error
         if bound != sha256(weights):
             raise PlanError(f"{path} was measured with other weights than {weights}")
-        return cls(bound, rows)
+        return cls(bound, rows, probe)
 
 
 @dataclass(frozen=True)
@@ -111,8 +126,8 @@ class Planner:
         """The plan for a request of class `kind` that has `remaining_ms` left; None: no deadline.
 
         max_passes: no plan may take more; decoder: the only one there is a choice of, "" for any. A deadline that has
-        passed, or that no plan keeps, gets the cheapest plan, since there is always an answer. Plans within a standard
-        error of the best are equally good (Breiman et al. 1984, section 3.4.3), and the quickest is taken. Raises
+        passed, or that no plan keeps, gets the cheapest plan, since there is always an answer. Of those that keep it,
+        the one is taken that is right most often less PRICE for its time: more is computed only where it pays. Raises
         ValueError when the time left is not a number.
         """
         if remaining_ms is not None and isnan(remaining_ms):
@@ -129,9 +144,11 @@ class Planner:
         if not fitting:
             why = f"no plan fits: the cheapest needs {cheapest.foreseen.p99_ms:.1f} ms of {left_ms:.1f} ms left"
             return Choice(cheapest.plan, cheapest.foreseen, why)
-        most = max((worths[choice.plan] for choice in fitting), key=lambda worth: worth.accuracy)
-        good = [choice for choice in fitting if worths[choice.plan].accuracy >= most.accuracy - most.error]
-        best = min(good, key=lambda choice: (choice.foreseen.p50_ms, -worths[choice.plan].accuracy))
+
+        def value(choice: Choice) -> tuple[float, float]:
+            return worths[choice.plan].accuracy - PRICE * choice.foreseen.p50_ms, -choice.foreseen.p50_ms
+
+        best = max(fitting, key=value)
         return Choice(best.plan, best.foreseen, _why(best, worths[best.plan], kind, left_ms))
 
     def _allowed(self, kind: str, max_passes: int) -> dict[Plan, Worth]:
@@ -139,7 +156,7 @@ class Planner:
         allowed = {plan: worth for plan, worth in worths.items() if plan.max_passes <= max_passes}
         if allowed:
             return allowed
-        least = min(worths, key=lambda plan: (plan.max_passes, worths[plan].passes), default=UNMEASURED)
+        least = min(worths, key=lambda plan: (plan.rounds, plan.max_passes, worths[plan].passes), default=UNMEASURED)
         return {Plan(least.decoder, max_passes): Worth(0.0, 1.0, 0)}
 
     def _choice(self, plan: Plan, worth: Worth | None, reason: str) -> Choice:

@@ -31,6 +31,11 @@ def plans_path(rung: str) -> Path:
     return WEIGHTS / f"{rung}.plans.json"
 
 
+def relay_path() -> Path:
+    """Of the cues by which the large rung hands sentences over to the small one."""
+    return WEIGHTS / "large.relay.json"
+
+
 def load(
     rung: str = "small", threads: int = 1, backend: str = "auto", precision: str = "fp32", cache: Path | None = None
 ) -> GraphEngine:
@@ -59,6 +64,12 @@ def choose(weights: Path, threads: int, backend: str, precision: str, cache: Pat
             engine.refused = tuple(refused)
             return engine
     raise EngineError("; ".join(refused))
+
+
+def next_backend(engine: Engine) -> str:
+    """The backend to begin with when this engine is of no use; the last one has none behind it."""
+    place = BACKENDS.index(engine.name.partition("/")[0])
+    return BACKENDS[min(place + 1, len(BACKENDS) - 1)]
 
 
 def open_engine(
@@ -93,8 +104,10 @@ __all__ = [
     "EngineError",
     "choose",
     "load",
+    "next_backend",
     "open_engine",
     "plans_path",
+    "relay_path",
     "trust_path",
     "weights_path",
 ]

@@ -60,12 +60,14 @@ class Scene:
 @dataclass(frozen=True)
 class Context:
     """What an answer is worded from, and its style. k, v: [layers, heads, claims, d_head]; asked: the likeliest words
-    that a request asks by, none where nothing was asked."""
+    that a request asks by, none where nothing was asked; claims: of the topic and of each thing that is stated, the
+    likeliest words, ids and probabilities, the best first."""
 
     k: Tensor
     v: Tensor
     style: int
     asked: tuple[str, ...] = ()
+    claims: tuple[tuple[tuple[int, float], ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,10 @@ class Said:
 
 
 class Engine(Protocol):
+    """refused: why each engine that was to be preferred is not this one."""
+
     name: str
+    refused: tuple[str, ...]
     history_slots: int
     log_length: int
     memory_length: int

@@ -109,7 +109,7 @@ class GraphEngine:
         known = log or self._no_log()
         bias = F.pad(scene.bias, (0, self._config.request_length))
         bias[len(bias) - filling :] = HIDDEN
-        k, v, asked = self.runner.run(
+        k, v, asked, claims, odds = self.runner.run(
             "prefill",
             scene.k[:, None],
             scene.v[:, None],
@@ -119,14 +119,18 @@ class GraphEngine:
             *_layers(known),
         )
         words = tuple(self.tokenizer.tokens[index] for index in asked[0].tolist()) if text else ()
-        return Context(k[:, 0], v[:, 0], style, words)
+        likely = (zip(*pair, strict=True) for pair in zip(claims[0].tolist(), odds[0].tolist(), strict=True))
+        return Context(k[:, 0], v[:, 0], style, words, tuple(map(tuple, likely)))
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         if not 0 < len(claims) <= SENTENCES:
             raise ValueError(f"{len(claims)} sentences at once, from 1 to {SENTENCES} are possible")
         rows = torch.tensor([list(each) for each in claims])
         k, v = self.runner.run("tell", _filled(rows, SENTENCES))
-        return [Context(k[:, row], v[:, row], style) for row in range(len(claims))]
+        return [
+            Context(k[:, row], v[:, row], style, claims=tuple(((index, 1.0),) for index in each))
+            for row, each in enumerate(claims)
+        ]
 
     def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
         (logits,) = self.runner.run("decode" if len(ids) == 1 else "decodes", *self._asked(ids, contexts))

@@ -91,6 +91,8 @@ class DriveMemory:
         self._tags: list[int] = []
         self._log: Log | None = None
         self._cache: Cache | None = None
+        self._place: tuple[int, tuple[int, ...]] = (0, ())
+        """How many words the cache stands for, and the ids of the last of them."""
         self._known: dict[Subject, None] = {}
         self._queries: dict[Question, Tensor] = {}
         self._pending: _Pending | None = None
@@ -167,8 +169,12 @@ class DriveMemory:
         return sum(part.nbytes for part in parts)
 
     def _read(self, words: Sequence[str]) -> None:
-        known, self._log = self._log, None  # the engine takes it over, whatever becomes of it
+        known, self._log = self._log or self._resumed(), None  # the engine takes it over, whatever becomes of it
         self._log = self._engine.read(words, known)
+
+    def _resumed(self) -> Log | None:
+        """A log of the compacted words alone; None when there are none."""
+        return None if self._cache is None else self._engine.resume(_layers(self._cache), *self._place)
 
     def _unasked(self) -> list[Question]:
         return [question for question in questions(self._known) if question not in self._queries]
@@ -218,19 +224,20 @@ class DriveMemory:
         self._pending = None
         done = pending.result.result()
         self._unjudged = None if done.failure else done
+        log = self._engine.remember(self._log, pending.words, _layers(done.cache))  # before anything is changed
         self._cache, self.took_ms, self.failure = done.cache, done.took_ms, done.failure
-        self._log = self._engine.remember(self._log, pending.words, _layers(self._cache))
+        self._log, self._place = log, (log.start, log.before)
         del self._words[: pending.words], self._tags[: pending.words]
 
     def state(self) -> Kept:
-        """All that `restore` needs: raw words are read again then."""
-        log = self._log
+        """All that `restore` needs, also while the engine reads: raw words are read again then."""
+        start, before = self._place
         state = deepcopy(
             {
                 "words": self._words,
                 "tags": self._tags,
-                "start": 0 if log is None else log.start,
-                "before": [] if log is None else log.before,
+                "start": start,
+                "before": before,
                 "known": [*self._known],
                 "written": self.written,
                 "ledger": vars(self.ledger),
@@ -241,10 +248,9 @@ class DriveMemory:
     def restore(self, kept: Kept) -> None:
         """Go on from what `state` gave. Raises ValueError when it is of another network."""
         self.clear()
-        state, cache = kept.state, kept.cache
-        if cache is not None:
-            self._log = self._engine.resume(_layers(cache), state["start"], tuple(state["before"]))
-        self._cache = cache
+        state = kept.state
+        self._cache, self._place = kept.cache, (state["start"], tuple(state["before"]))
+        self._log = self._resumed()
         self._words, self._tags = [*state["words"]], [*state["tags"]]
         self._known = {(kind, name): None for kind, name in state["known"]}
         self.written, self.ledger = state["written"], Ledger(**state["ledger"])

@@ -8,6 +8,7 @@ summary is made.
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -27,6 +28,12 @@ class History:
         self.spacing_ns = round(spacing_s * 1e9)
         self._kept: deque[tuple[int, Tensor]] = deque(maxlen=slots * OVERSAMPLING)
         self._seen = 0
+
+    def copy(self) -> History:
+        """Another of the same content, which does not change when this one does."""
+        other = copy(self)
+        other._kept = self._kept.copy()
+        return other
 
     def add(self, stamp_ns: int, summary: Tensor) -> None:
         """Remember one observation [d]; a stamp far behind the newest one means that time began anew."""

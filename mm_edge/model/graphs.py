@@ -3,7 +3,7 @@
     encode   what the sensors show now            -> tokens, summary, pooled, facts, course
     read     the next CHUNK words of the log      -> their keys and values
     ask      QUESTIONS about the log              -> queries: what a compacted log has to serve
-    prefill  scene, request and log               -> keys and values of what an answer states, and what was asked
+    prefill  scene, request and log               -> what an answer states, its keys and values, and what was asked
     tell     what SENTENCES sentences state       -> the same for each of them
     decode   an answer block against those        -> logits
     decodes  SENTENCES of them                    -> logits
@@ -46,6 +46,8 @@ QUESTIONS = 16
 """That are asked of the log at once."""
 SENTENCES = 4
 """Of a longer answer, worded side by side."""
+LIKELY = 2
+"""How many of the likeliest words are told of what an answer states."""
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,17 @@ class Prefill(nn.Module):
         *log: Tensor,
     ) -> tuple[Tensor, ...]:
         """scene_k, scene_v: as `look` gives them; bias: [1, turn_length]; log: as `_log` takes it -> k, v [layers, 1,
-        heads, CLAIMS, d_head], and the likeliest ids of what was asked [1, ASKED]."""
+        heads, CLAIMS, d_head], the likeliest ids of what was asked [1, ASKED], and the likeliest claims, ids and
+        probabilities [1, CLAIMS, LIKELY]."""
         network, n = self.network, self.network.config.scene_length
         seen = [*zip(scene_k.unbind(0), scene_v.unbind(0), strict=True)]
         scene = Past(network.placed(seen, start), bias[:, :n])
         likely = network.understand(request, start, [scene], bias[:, n:])
         asked = network.meant(likely)
-        found = network.meant(network.find(asked, start, [*_log(log, log_bias, start), scene]))
-        return *_stacked(network.state(torch.cat([asked[:, :1], found], 1)).layers), likely.argmax(-1)
+        found = network.find(asked, start, [*_log(log, log_bias, start), scene])
+        stated = torch.cat([asked[:, :1], network.meant(found)], 1)
+        odds, claims = torch.cat([likely[:, :1], found], 1).softmax(-1).topk(LIKELY)
+        return *_stacked(network.state(stated).layers), likely.argmax(-1), claims, odds
 
 
 class Tell(nn.Module):
@@ -268,7 +273,7 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
         Graph("read", Read(network), chunk | start | log, ("k", "v")),
         Graph("ask", Ask(network), questions | start | log, ("queries",)),
-        Graph("prefill", Prefill(network), scene | asked | start | bias | log, ("k", "v", "asked")),
+        Graph("prefill", Prefill(network), scene | asked | start | bias | log, ("k", "v", "asked", "claims", "odds")),
         Graph("look", Look(network), seen | shown, ("k", "v", "states", "states_bias")),
         Graph("steer", Steer(network), steered, ("velocity",)),
     )

@@ -32,6 +32,7 @@ class Tokenizer:
         """The smallest id of a spoken word: of what lies below, an answer may hold EOS only."""
         self._ids = {token: index for index, token in enumerate(self.tokens)}
         self.marks = [index for token, index in self._ids.items() if token.startswith(MARKS)]
+        self.mark_set = frozenset(self.marks)
         self.names = [index for index in self.marks if self.tokens[index].startswith("@")]
         self._any = {index: self._ids[f"{self.tokens[index][0]}0"] for index in self.marks}
         self.language = {tuple(self._whole(sentence)) for sentence in self.sentences}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from copy import deepcopy
 from typing import Any
 
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -11,8 +12,9 @@ from mm_edge.assistant.advice import PathAdvice
 from mm_edge.assistant.background import background
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
-from mm_edge.assistant.intake import TOPICS, Intake
+from mm_edge.assistant.intake import MACHINE_TOPICS, TOPICS, Intake
 from mm_edge.assistant.narrator import Glance, Talk
+from mm_edge.assistant.opening import engine_of
 from mm_edge.assistant.profiling import keep, known_times
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.session import Session
@@ -22,9 +24,9 @@ from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.latency_model import this_machine
 from mm_edge.compute.planner import Planner, PlanTable
 from mm_edge.compute.processing_time import Level
-from mm_edge.engine import load, plans_path, trust_path, weights_path
+from mm_edge.engine import next_backend, plans_path, trust_path, weights_path
+from mm_edge.engine.base import Engine
 from mm_edge.engine.export import default_cache
-from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.feedback.config import FeedbackConfig
 from mm_edge.feedback.hearing import has_voice, open_detector
 from mm_edge.feedback.utterance import Utterance
@@ -57,41 +59,25 @@ class AssistantNode(ManagedNode):
         self._worker: Worker | None = None
         self._intake: Intake | None = None
         self._inbox: Inbox | None = None
-        self._engine: GraphEngine | None = None
+        self._engine: Engine | None = None
         super().__init__("assistant", STAGES, **options)
         self._settings = self.parameters(AssistantConfig, applied=self._apply)
         self._feedback = self.parameters(FeedbackConfig, "feedback", applied=self._apply)
 
     def configure(self) -> None:
         config = self._settings.config
-        self._engine = load(config.rung, config.threads, config.engine, config.precision)
-        self.get_logger().info(f"engine: {'; '.join((self._engine.name, *self._engine.refused))}")
+        self._engine = self._loaded(config.engine)
         weights = weights_path(config.rung)
         self._constants = TrustConstants.load(trust_path(config.rung), weights)
-        table = PlanTable.load(plans_path(config.rung), weights)
-        self._identity = this_machine(self._engine.name, config.threads, self._constants.weights_sha256)
-        latency = known_times(self._engine, table, self.clock, self._identity, default_cache())
-        self._planner = Planner(table, latency)
+        self._planner = self._timed(self._engine, PlanTable.load(plans_path(config.rung), weights))
         self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice, Glance)
-        self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in TOPICS.items()]
+        self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in (TOPICS | MACHINE_TOPICS).items()]
         self._inputs.append(self.create_subscription(SpeechStatus, "speech/status", self._heard, REQUEST_QOS))
 
     def activate(self) -> None:
-        assert self._engine is not None
-        config = self._settings.config
-        self._inbox = Inbox(config, self.clock)
-        self._background = background()
-        session = Session(
-            config,
-            self._engine,
-            self._constants,
-            self._inbox,
-            self.clock,
-            self._numbers,
-            self._background.submit,
-            self._planner,
-        )
-        self._worker = worker = Worker(session, self.publish, self._feedback.config, talk())
+        self._inbox = Inbox(self._settings.config, self.clock)
+        session = self._session(self._inbox)
+        self._worker = worker = Worker(session, self.publish, self._successor, self._feedback.config, talk())
         self._intake = Intake(self._inbox, worker.submit, worker.refuse, worker.tell, worker.command)
         self._worker.start()
 
@@ -99,7 +85,7 @@ class AssistantNode(ManagedNode):
         worker, self._worker, self._intake, self._inbox = self._worker, None, None, None
         if worker is not None:
             worker.stop()
-            self._background.shutdown(cancel_futures=True)
+            self._background.shutdown(wait=not worker.failure, cancel_futures=True)
             keep(self._planner.latency, self._identity, default_cache())
 
     def cleanup(self) -> None:
@@ -114,10 +100,38 @@ class AssistantNode(ManagedNode):
             self.times.add({stage: getattr(output, f"{stage}_ms") for stage in STAGES}, self.clock.monotonic_s())
 
     def tasks(self) -> list[Any]:
-        return [self._input_status, self._engine_status, self._feedback_status]
+        return [self._input_status, self._engine_status, self._worker_status, self._feedback_status]
 
     def busy_s(self) -> float:
         return 0.0 if self._worker is None else self._worker.busy_s
+
+    def _loaded(self, backend: str) -> Engine:
+        engine = engine_of(self._settings.config, backend)
+        self.get_logger().info(f"engine: {'; '.join((engine.name, *engine.refused))}")
+        return engine
+
+    def _timed(self, engine: Engine, table: PlanTable) -> Planner:
+        self._identity = this_machine(engine.name, self._settings.config.threads, self._constants.weights_sha256)
+        return Planner(table, known_times(engine, table, self.clock, self._identity, default_cache()))
+
+    def _session(self, inbox: Inbox) -> Session:
+        assert self._engine is not None
+        self._background = background()
+        begin, planner = self._background.submit, self._planner
+        return Session(inbox.config, self._engine, self._constants, inbox, self.clock, self._numbers, begin, planner)
+
+    def _successor(self, before: Session) -> Session:
+        """After a session that hangs: on an engine and a background thread of its own, as either may be why, and with
+        times that no late return can change. If it hangs again, the next backend's turn has come."""
+        assert self._worker is not None
+        self._background.shutdown(wait=False, cancel_futures=True)
+        again, table = self._worker.restarts > 1, self._planner.table
+        self._engine = self._loaded(next_backend(before.engine) if again else self._settings.config.engine)
+        same = self._engine.name == before.engine.name
+        self._planner = Planner(table, deepcopy(self._planner.latency)) if same else self._timed(self._engine, table)
+        session = self._session(before.inbox)
+        session.take_over(before)
+        return session
 
     def _subscribe(self, topic: str, msgtype: str) -> Any:
         def receive(message: Any) -> None:
@@ -150,6 +164,25 @@ class AssistantNode(ManagedNode):
         if self._engine.refused:
             return Status("engine", Level.WARN, f"{self._engine.name}; {'; '.join(self._engine.refused)}", values)
         return Status("engine", Level.OK, self._engine.name, values)
+
+    def _worker_status(self) -> Status:
+        """Whether somebody answers, and how often that one had to be replaced."""
+        worker = self._worker
+        if worker is None or self._inbox is None:
+            return Status("worker", Level.OK, "not active")
+        values: dict[str, object] = {"restarts": worker.restarts, "busy_s": worker.busy_s}
+        recent = {fault.name: fault for fault in self._inbox.faults.since(self.clock.monotonic_s() - FAULT_SHOWN_S)}
+        if worker.failure:
+            return Status("worker", Level.ERROR, worker.failure, values)
+        for name in ("worker_restarted", "no_successor"):
+            if name in recent:
+                return Status("worker", Level.WARN, f"{name}: {recent[name].detail}", values)
+        slowdown = self._planner.latency.slowdown
+        state = self._inbox.machine()
+        if state is not None and state.throttled:
+            message = f"throttled: turns are expected to take {slowdown:.1f} times as long"
+            return Status("worker", Level.WARN, message, values | {"slowdown": slowdown})
+        return Status("worker", Level.OK, "at work", values)
 
     def _input_status(self) -> Status:
         """How fresh the inputs are, and what was wrong with them."""

@@ -10,6 +10,7 @@ from rclpy.qos import QoSProfile
 import mm_edge.msg as msg
 from mm_edge.compute.device import ComputeState, Device
 from mm_edge.compute.processing_time import Level
+from mm_edge.compute.sources import Psutil, opened
 from mm_edge.nodes.config import MonitorConfig
 from mm_edge.nodes.diagnostics import Status
 from mm_edge.nodes.managed import ManagedNode
@@ -21,13 +22,14 @@ REPORT_QOS = QoSProfile(depth=100)
 class MonitorNode(ManagedNode):
     def __init__(self, **options: Any) -> None:
         self._computer: ComputeState | None = None
+        self._device: Device | None = None
         self._timer: Any = None
         super().__init__("monitor", ("read",), **options)
         self._settings = self.parameters(MonitorConfig, applied=self._apply)
         self._tally = Tally(self._settings.config.window_s)
 
     def configure(self) -> None:
-        self._device = Device()
+        self._device = Device(sources=opened(), fallback=Psutil())
         self.create_outputs(ComputeState)
         reports = ((msg.LatencyReport, "latency"), (msg.TrustReport, "trust"), (msg.MemoryReport, "memory"))
         self._inputs = [
@@ -50,11 +52,15 @@ class MonitorNode(ManagedNode):
         for subscription in getattr(self, "_inputs", []):
             self.destroy_subscription(subscription)
         self._inputs = []
+        if self._device is not None:
+            self._device.close()
+            self._device = None
 
     def tasks(self) -> list[Any]:
         return [self._compute_status, self._assistant_status]
 
     def _read(self) -> None:
+        assert self._device is not None
         began_s = self.clock.monotonic_s()
         self._computer = self._device.read(self.clock.now_ns())
         self.publish(self._computer)
@@ -73,12 +79,13 @@ class MonitorNode(ManagedNode):
         state = self._computer
         if state is None:
             return Status("compute", Level.OK, "not looked at yet")
-        names = ("cpu_load", "gpu_load", "memory_used", "temperature_c", "power_w", "clock_ratio")
+        names = ("cpu_load", "gpu_load", "memory_used", "temperature_c", "power_w", "clock_ratio", "gpu_clock_ratio")
         values: dict[str, object] = {name: getattr(state, name) for name in names}
         values |= {"power_mode": state.power_mode or "n/a", "throttled": state.throttled}
+        values["sources"] = ", ".join(source.name for source in self._device.sources) if self._device else ""
         limit_c = self._settings.config.max_temperature_c
         if state.throttled:
-            return Status("compute", Level.WARN, "slowed down by heat or power", values)
+            return Status("compute", Level.WARN, "throttled: slowed down by heat or power", values)
         if state.temperature_c > limit_c:
             message = f"{state.temperature_c:.0f} degrees Celsius: at most {limit_c:g}"
             return Status("compute", Level.WARN, message, values)

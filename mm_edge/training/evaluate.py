@@ -73,12 +73,13 @@ class Posed:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, and what its answer is to be worded from."""
+    """A question, and what its answer is to be worded from. facts: of the scene, as `Percept` has them."""
 
     question: Question
     context: Context
     forbidden: Sequence[int]
     pooled: NDArray[np.float32] | None
+    facts: dict[str, tuple[str, float]]
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,8 @@ def evaluate(engine: Engine, asked: Asked) -> Pair:
 
 def _asked(engine: Engine, posed: Posed) -> Asked:
     context = posed.understood(engine, engine.look(posed.past, posed.percept))
-    return Asked(posed.question, context, posed.forbidden(engine), posed.percept.pooled if posed.sees else None)
+    pooled = posed.percept.pooled if posed.sees else None
+    return Asked(posed.question, context, posed.forbidden(engine), pooled, posed.percept.facts)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:

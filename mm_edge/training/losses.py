@@ -15,7 +15,7 @@ from mm_edge.model.block import KV, Past
 from mm_edge.model.encoders import Encoded
 from mm_edge.model.features import Features
 from mm_edge.model.network import HIDDEN, WINDOW, Network
-from mm_edge.model.policy import SCALE, SPACING_S, Policy
+from mm_edge.model.policy import SCALE, SPACING_S, Policy, sample
 from mm_edge.model.tokenizer import EOS
 from mm_edge.training.batches import IGNORE, Batch, Requests, Seen
 from mm_edge.training.finds import PIECE, Finds, Recall
@@ -27,7 +27,7 @@ WEIGHTS = {
     "worded": 0.5, "edited": 0.5, "followed": 0.5, "flowed": 0.5, "mapped": 0.5,
 }  # fmt: skip
 FAR_WEIGHT = 0.3
-"""Of how many metres off the actions lead, beside the flow's own loss."""
+"""Of how many metres off the path is, beside the flow's own loss."""
 SLOWEST_MPS = 3.0
 """A curvature counts at least as at this speed."""
 
@@ -104,17 +104,20 @@ def action_loss(
     bias: Tensor,
     generator: torch.Generator | None,
 ) -> Tensor:
-    """Flow matching, and where the denoised actions lead. That stands for VLANeXt's loss over low frequencies (Wu et
-    al. 2026, section 4.3): a sum of actions is a place. target: [N, STEPS, 2], NaN where unknown; speed: [N] in m/s;
-    guess: [N, STEPS, 2]."""
+    """Flow matching, and where the actions lead that engines take: those from no noise at all. That stands for
+    VLANeXt's loss over low frequencies (Wu et al. 2026, section 4.3): a sum of actions is a place. target: [N, STEPS,
+    2], NaN where unknown; speed: [N] in m/s; guess: [N, STEPS, 2]."""
     known = ~target.flatten(1).isnan().any(1)
     clean = torch.where(known[:, None, None], target, 0.0)
     sigma = torch.rand(len(clean), generator=generator)
     noise = torch.randn(clean.shape, generator=generator)
-    noisy = torch.lerp(clean, noise, sigma[:, None, None])
-    velocity = policy(noisy, sigma, guess, states, bias).float()
-    off = noisy - sigma[:, None, None] * velocity - clean
-    each = (velocity - (noise - clean)).square().mean((1, 2)) + FAR_WEIGHT * far_off(off, speed)
+
+    def velocity(actions: Tensor, sigma: Tensor) -> Tensor:
+        return policy(actions, sigma, guess, states, bias).float()
+
+    there = velocity(torch.lerp(clean, noise, sigma[:, None, None]), sigma)
+    taken = sample(velocity, torch.zeros_like(clean))
+    each = (there - (noise - clean)).square().mean((1, 2)) + FAR_WEIGHT * far_off(taken - clean, speed)
     return _mean_of(each, known)
 
 

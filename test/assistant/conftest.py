@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from torch import Tensor
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.engine.base import Context, Log, Memory, Percept, Said, Scene
+from mm_edge.feedback.utterance import Utterance
+from mm_edge.model.network import CLAIMS
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS
 from mm_edge.model.tokenizer import Tokenizer
@@ -33,10 +36,11 @@ class Parrot:
     """An engine that says `answers[text]`, as surely as `sure` says; `cost_s` passes on the clock with every pass.
 
     `facts`: what it sees in every picture; `logs`: the words of the log in every turn; `reads`: words read anew;
-    `about`: what every request asks by. A context of it is a place in `sayings`.
+    `about`: what every request asks by; `claims`: what it finds for it. A context of it is a place in `sayings`.
     """
 
     name = "parrot"
+    refused = ()
     history_slots = 4
     answer_length = LENGTH
     log_length = 192
@@ -59,6 +63,7 @@ class Parrot:
         self._clock = clock
         self.sayings: list[str] = []
         self.about: tuple[str, ...] = ()
+        self.claims = ""
 
     def encode(self, observation: Observation) -> Percept:
         if self.fails:
@@ -124,7 +129,14 @@ class Parrot:
 
     def _context(self, sentence: str, style: int) -> Context:
         self.sayings.append(sentence)
-        return Context(torch.tensor([len(self.sayings) - 1]), torch.zeros(0), style, self.about)
+        found = self.tokenizer.claims(self.claims, CLAIMS) if self.claims else []
+        return Context(
+            torch.tensor([len(self.sayings) - 1]),
+            torch.zeros(0),
+            style,
+            self.about,
+            tuple(((index, 0.9),) for index in found),
+        )
 
     def _told(self, claim: Sequence[str]) -> str:
         """The first sentence that states it."""
@@ -144,6 +156,32 @@ class Parrot:
         odds[:, self.tokenizer.first_spoken :] = np.log((1 - self.sure) / others)
         odds[torch.arange(LENGTH), said] = np.log(self.sure)
         return odds
+
+
+class Spoken:
+    """Keeps what is published; `until(count)` waits for as many final words."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Any] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, output: Any) -> None:
+        with self._changed:
+            self.outputs.append(output)
+            self._changed.notify_all()
+
+    def finals(self) -> list[Utterance]:
+        return [o for o in self.outputs if isinstance(o, Utterance) and o.final]
+
+    def until(self, count: int, timeout_s: float = 10.0) -> list[Utterance]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.finals()) >= count, timeout_s)
+        return self.finals()
+
+
+@pytest.fixture
+def said() -> Spoken:
+    return Spoken()
 
 
 @pytest.fixture

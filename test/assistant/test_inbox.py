@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from math import isnan, nan
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox, Look, Pending, merge
-from mm_edge.assistant.request import Request
+from mm_edge.assistant.request import Request, Stakes
 from mm_edge.assistant.sensors import SensorError
+from mm_edge.compute.device import ComputeState, device_name
 from mm_edge.model.observation import AUDIO_RATE_HZ, VehicleState
 
 S = 1_000_000_000
@@ -27,8 +29,8 @@ def picture(shade: int):
     return lambda: np.full((2, 2, 3), shade, np.uint8)
 
 
-def request(name: str, at_s: float, deadline_ms: float = 500.0) -> Request:
-    return Request(round(at_s * S), name, "what is ahead", deadline_ms)
+def request(name: str, at_s: float, deadline_ms: float = 500.0, stakes: Stakes = Stakes.NORMAL) -> Request:
+    return Request(round(at_s * S), name, "what is ahead", deadline_ms, stakes)
 
 
 def faults(inbox: Inbox) -> set[str]:
@@ -166,3 +168,69 @@ def test_a_request_that_is_late_anyway_does_not_hold_up_the_others(inbox: Inbox,
     inbox.put_request(request("new", 101.0))
     inbox.put_image(101 * S, picture(0))
     assert jobs(inbox) == ["look", "new", "late0", "late1", "late2"]
+
+
+def test_when_not_all_can_be_in_time_stakes_decide_who_is(inbox: Inbox, clock: ManualClock) -> None:
+    inbox.expect(0.1)
+    waiting = [
+        inbox.put_request(request(name, 100.0, deadline_ms, Stakes(stakes)))
+        for name, deadline_ms, stakes in (("low", 130.0, 0), ("high", 140.0, 2), ("next", 250.0, 1))
+    ]
+    order = []
+    while (job := inbox.next_job(timeout_s=0.0)) is not None:
+        order.append(job.request.id)
+        clock.set(clock.now_ns() + S // 10)
+    assert order == ["high", "next", "low"]
+    assert [pending.crowded for pending in waiting if pending] == [True, False, False]
+
+
+def test_requests_do_not_make_a_look_late(inbox: Inbox, clock: ManualClock) -> None:
+    inbox.expect(0.1)
+    for number in range(20):
+        inbox.put_request(request(str(number), 100.0, 250.0 + number))
+    inbox.put_image(100 * S, picture(0))
+    begins_s = {}
+    while (job := inbox.next_job(timeout_s=0.0)) is not None:
+        begins_s["look" if isinstance(job, Look) else job.request.id] = clock.monotonic_s()
+        clock.set(clock.now_ns() + S // 10)
+    assert begins_s["look"] + 0.1 <= 100.2
+    assert len(begins_s) == 21
+
+
+def test_a_turn_has_the_time_that_others_leave_it(inbox: Inbox, clock: ManualClock) -> None:
+    inbox.expect(0.1)
+    inbox.put_request(request("q", 100.0, 5000.0))
+    inbox.next_job(timeout_s=0.0)
+    latest_s = [inbox.latest_end_s()]
+    inbox.put_request(request("soon", 100.0, 320.0))
+    latest_s.append(inbox.latest_end_s())
+    inbox.put_image(100 * S, picture(0))
+    latest_s.append(inbox.latest_end_s())
+    assert latest_s == pytest.approx([math.inf, 100.2, 100.08])
+
+
+def test_a_machine_too_slow_for_looks_still_looks(clock: ManualClock) -> None:
+    inbox = Inbox(AssistantConfig(watch_rate_hz=30.0), clock)
+    inbox.expect(0.5)
+    order = []
+    for number in range(6):
+        inbox.put_request(request(str(number), 100.0, 60_000.0))
+        inbox.put_image(clock.now_ns(), picture(0))
+        order.append(type(inbox.next_job(timeout_s=0.0)))
+        clock.set(clock.now_ns() + S // 2)
+    assert order == [Look, Pending] * 3
+
+
+def test_a_state_of_the_computer_is_believed_while_it_is_fresh(inbox: Inbox, clock: ManualClock) -> None:
+    assert inbox.machine() is None
+    inbox.put_machine(ComputeState(1, device_name(), cpu_load=0.5))
+    clock.set(104 * S)
+    assert inbox.machine() == ComputeState(1, device_name(), cpu_load=0.5)
+    clock.set(106 * S)
+    assert inbox.machine() is None
+
+
+def test_the_state_of_another_computer_is_named_and_left_out(inbox: Inbox) -> None:
+    inbox.put_machine(ComputeState(1, "a Jetson in the next room", throttled=True))
+    assert inbox.machine() is None
+    assert "foreign_compute_state" in faults(inbox)

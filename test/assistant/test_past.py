@@ -14,13 +14,16 @@ import torch
 
 from mm_edge.assistant.advice import PathAdvice
 from mm_edge.assistant.config import AssistantConfig
+from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.offline import OfflineAssistant
 from mm_edge.assistant.request import Request
+from mm_edge.assistant.session import Session
 from mm_edge.assistant.telling import TOLD
 from mm_edge.assistant.topics import LOG_TOPICS
 from mm_edge.engine.base import Percept
 from mm_edge.feedback.utterance import Kind, Utterance
 from mm_edge.memory.report import MemoryReport
+from mm_edge.model.events import Event
 from mm_edge.model.observation import Observation
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.world.recall import HISTORY_FAMILIES
@@ -315,3 +318,20 @@ def test_a_disk_that_takes_nothing_is_named(config, drive: Drive) -> None:
     full = config.model_copy(update={"memory_file": "/dev/full/memory", "memory_save_s": 0.5})
     assistant = drive(full, 100.0, "Anna")
     assert {fault.name for fault in assistant.inbox.faults.all()} == {"memory_not_restored", "memory_not_kept"}
+
+
+def test_a_successor_remembers_and_its_predecessor_keeps_no_file_any_more(config, parrot, constants, clock, tmp_path):
+    config = config.model_copy(update={"memory_file": str(tmp_path / "drive.memory")})
+    before, after = (
+        Session(config, parrot, constants, Inbox(config, clock), clock, itertools.count(1)) for _ in range(2)
+    )
+    before.note(Event(0.0, "call", "Anna", (12,)))
+    after.take_over(before)
+    before.note(Event(1.0, "call", "Ben", (3,)))
+    before.close()
+    assert not (tmp_path / "drive.memory").exists()
+    assert [words[:2] for words in after.logbook.log.lines] == [["call", "@0"]]
+    assert after.logbook.log.marked("who is anna and ben") == "who is @0 and ben"
+    after.note(Event(2.0, "call", "Carl", (1,)))
+    after.close()
+    assert (tmp_path / "drive.memory").exists()

@@ -41,6 +41,8 @@ def drive(session: Session) -> None:
 def asked(session: Session, text: str = ASKED, deadline_ms: float = 500.0) -> Turn:
     pending = session.inbox.put_request(Request(session.clock.now_ns(), "q", text, deadline_ms))
     assert pending is not None
+    while session.inbox.next_job(timeout_s=0.0) is not pending:  # nobody else waits
+        pass
     return session.answer(pending)
 
 

@@ -11,6 +11,7 @@ from mm_edge.assistant.thinking import Made
 from mm_edge.bench.deadline import (
     CHEAPEST,
     HOPE,
+    LARGE,
     PLANNED,
     Trial,
     _headline,
@@ -41,7 +42,7 @@ def trials(total_ms: float, deadline_ms: float = 100.0, is_right: bool = True) -
 
 
 def headline(**named: list[Trial]) -> dict[str, float]:
-    found = {name: named.get(name, trials(50.0)) for name in (PLANNED, *DECODERS, HOPE)}
+    found = {name: named.get(name, trials(50.0)) for name in (PLANNED, *DECODERS, HOPE, LARGE)}
     return _headline(found, above_cheapest(found), [0.1])
 
 
@@ -53,7 +54,9 @@ def test_a_right_sentence_that_is_late_counts_as_wrong() -> None:
 
 def test_the_best_fixed_decoder_misses_no_more_than_the_planner() -> None:
     wrong = trials(50.0, is_right=False)
-    others = {name: wrong for name in DECODERS} | {"quality": trials(150.0), "flow": trials(50.0)[:15] + wrong[15:]}
+    half = len(wrong) // 2
+    others = {name: wrong for name in DECODERS}
+    others |= {"quality": trials(150.0), "flow": trials(50.0)[:half] + wrong[half:]}
     figures = headline(**others)
     assert figures["best_fixed_miss_rate"] == 0.0
     assert figures["best_fixed_retention"] == pytest.approx(0.5)
@@ -76,12 +79,17 @@ def test_hope_takes_what_is_right_most_often() -> None:
 
 
 def test_the_plot_has_the_share_of_right_sentences_at_each_deadline() -> None:
-    plot = _plot({name: trials(150.0 if name == HOPE else 50.0) for name in (PLANNED, *DECODERS, HOPE)})
+    plot = _plot({name: trials(150.0 if name == HOPE else 50.0) for name in (PLANNED, *DECODERS, HOPE, LARGE)})
     assert {(name, y) for name, _, y in plot.points} >= {(CHEAPEST, 1.0), (PLANNED, 1.0), (HOPE, 0.0)}
 
 
 def test_choosing_is_timed() -> None:
     assert all(ms > 0 for ms in overheads_ms(TABLE, LatencyModel()))
+
+
+def test_always_large_has_its_own_figures() -> None:
+    figures = headline(**{LARGE: trials(150.0)})
+    assert (figures["always_large_miss_rate"], figures["always_large_retention"]) == (1.0, 0.0)
 
 
 def test_busy_processes_end() -> None:

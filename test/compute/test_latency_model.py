@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mm_edge.compute.device import ComputeState
 from mm_edge.compute.latency_model import Identity, LatencyModel, ProfileError, quantile
 
 HERE = Identity("a processor", 2, 1, "torch/fp32", "abc")
@@ -170,3 +171,187 @@ def test_predictions_are_ordered_and_never_negative(durations: list[float]) -> N
         model.settle(foreseen, ms)
     foreseen = model.predict({"encode": 1}, "turn")
     assert 0 <= foreseen.p50_ms <= foreseen.p99_ms
+
+
+def test_a_clock_of_coarse_ticks_breaks_no_prediction() -> None:
+    """Of 15.6 ms, so that most stages seem to take no time, and some a whole tick."""
+    model, rng, now_ms, tick_ms = LatencyModel(), random.Random(7), 0.0, 15.6
+    foreseen, taken = [], []
+    for _ in range(400):
+        foreseen.append(model.predict(TURN, "turn"))
+        began_ms = now_ms // tick_ms * tick_ms
+        for stage, times in TURN.items():
+            for _ in range(times):
+                before_ms = now_ms // tick_ms * tick_ms
+                now_ms += USUAL_MS[stage] * rng.lognormvariate(0, 0.1)
+                model.observe(stage, now_ms // tick_ms * tick_ms - before_ms)
+        taken.append(now_ms // tick_ms * tick_ms - began_ms)
+        model.settle(foreseen[-1], taken[-1])
+        now_ms += rng.uniform(0, 50)
+    late = [ms > each.p99_ms + 1e-6 for each, ms in zip(foreseen[100:], taken[100:], strict=True)]
+    assert all(7 < each.p50_ms < 63 for each in foreseen[100:])
+    assert all(each.p99_ms < 8 * 21 for each in foreseen[100:])
+    assert sum(late) / len(late) < 0.06
+
+
+# -- what is known of the machine -------------------------------------------------------------------------------------
+
+
+def usual(model: LatencyModel) -> float:
+    return model.predict(TURN, "turn").usual_ms
+
+
+def settled(seed: int = 8) -> LatencyModel:
+    model, rng = LatencyModel(), random.Random(seed)
+    model.machine(state())
+    for _ in range(50):
+        turn(model, rng, 1.0)
+    return model
+
+
+def state(**figures: object) -> ComputeState:
+    """A busy processor at its highest clock, unless told otherwise."""
+    return replace(ComputeState(0, "a processor", cpu_load=0.7, clock_ratio=1.0), **figures)  # type: ignore[arg-type]
+
+
+def test_a_throttled_machine_is_slower_before_anything_was_late() -> None:
+    model = settled()
+    before_ms = usual(model)
+    model.machine(state(clock_ratio=0.4, throttled=True))
+    assert usual(model) == pytest.approx(2.5 * before_ms)
+    assert model.slowdown == pytest.approx(2.5)
+
+
+def test_durations_confirm_a_throttle_and_do_not_add_to_it() -> None:
+    model, rng = settled(), random.Random(9)
+    before_ms = usual(model)
+    for _ in range(40):
+        model.machine(state(clock_ratio=0.4, throttled=True))
+        turn(model, rng, 2.5)
+    assert usual(model) == pytest.approx(2.5 * before_ms, rel=0.15)
+    model.machine(state())
+    assert usual(model) == pytest.approx(before_ms, rel=0.15)
+    for _ in range(40):
+        turn(model, rng, 1.0)
+    assert usual(model) == pytest.approx(before_ms, rel=0.15)
+
+
+def test_a_throttle_without_effect_is_forgotten_and_its_end_makes_nothing_fast() -> None:
+    model, rng = settled(), random.Random(10)
+    before_ms = usual(model)
+    model.machine(state(clock_ratio=0.4, throttled=True))
+    for _ in range(40):
+        turn(model, rng, 1.0)
+    assert usual(model) == pytest.approx(before_ms, rel=0.15)
+    assert model.slowdown == pytest.approx(1.0, abs=0.15)
+    model.machine(state())
+    assert usual(model) >= 0.85 * before_ms
+
+
+def test_a_throttle_that_comes_and_goes_does_not_pile_up() -> None:
+    model = settled()
+    before_ms = usual(model)
+    for _ in range(50):
+        model.machine(state(clock_ratio=0.5, throttled=True))
+        model.machine(state())
+    assert usual(model) == pytest.approx(before_ms)
+
+
+def test_the_clock_under_which_durations_were_learnt_counts() -> None:
+    model, rng = LatencyModel(), random.Random(11)
+    for _ in range(50):
+        model.machine(state(clock_ratio=0.6))
+        turn(model, rng, 1.0)
+    before_ms = usual(model)
+    model.machine(state(clock_ratio=0.3, throttled=True))
+    assert usual(model) == pytest.approx(2 * before_ms)
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"clock_ratio": 0.2, "cpu_load": 0.05},  # idle
+        {"clock_ratio": float("nan")},
+        {"clock_ratio": 0.0},
+        {"clock_ratio": 0.2, "cpu_load": float("nan")},
+        {"gpu_clock_ratio": 0.1, "gpu_load": 0.0},
+    ],
+)
+def test_a_clock_that_says_nothing_changes_nothing(figures: dict[str, object]) -> None:
+    model = settled()
+    before = model.predict(TURN, "turn")
+    model.machine(state(**figures))
+    assert model.predict(TURN, "turn") == before
+    model.machine(None)
+    assert model.predict(TURN, "turn") == before
+
+
+def test_the_slower_of_processor_and_gpu_counts() -> None:
+    model = settled()
+    before_ms = usual(model)
+    model.machine(state(gpu_load=0.9, gpu_clock_ratio=0.9))
+    model.machine(state(gpu_load=0.9, gpu_clock_ratio=0.3))
+    assert usual(model) == pytest.approx(3 * before_ms)
+
+
+def test_a_power_mode_gets_back_the_load_that_it_had() -> None:
+    model, rng = LatencyModel(), random.Random(12)
+    expected = {}
+    for mode, load in (("MAXN", 1.0), ("15W", 3.0)):
+        model.machine(state(power_mode=mode))
+        for _ in range(60):
+            turn(model, rng, load)
+        expected[mode] = usual(model)
+    for mode in ("MAXN", "15W", "MAXN"):
+        model.machine(state(power_mode=mode))
+        assert usual(model) == pytest.approx(expected[mode], rel=0.1)
+
+
+@pytest.mark.parametrize("figures", [{"cpu_load": 1.0}, {"throttled": True}])
+def test_a_strained_machine_may_take_as_long_as_it_ever_did(figures: dict[str, object]) -> None:
+    model = settled()
+    foreseen = model.predict(TURN, "turn")
+    for ratio in [1.0] * 198 + [3.0]:
+        model.settle(foreseen, ratio * foreseen.usual_ms)
+    before = model.predict(TURN, "turn")
+    model.machine(state(**figures))
+    strained = model.predict(TURN, "turn")
+    assert strained.p50_ms == before.p50_ms
+    assert strained.p99_ms == pytest.approx(3.0 * foreseen.usual_ms)
+    assert before.p99_ms < 2.0 * foreseen.usual_ms
+    model.machine(state())
+    assert model.predict(TURN, "turn") == before
+
+
+def test_a_profile_of_another_power_mode_is_refused(tmp_path: Path) -> None:
+    model = LatencyModel()
+    model.observe("encode", 1.0)
+    model.save(tmp_path / "p.json", HERE)
+    with pytest.raises(ProfileError, match="of another power_mode"):
+        LatencyModel.load_profile(tmp_path / "p.json", replace(HERE, power_mode="15W"))
+
+
+SHARES = st.one_of(st.just(float("nan")), st.floats(0, 1))
+STATES = st.builds(
+    ComputeState,
+    stamp_ns=st.just(0),
+    device=st.just(""),
+    cpu_load=SHARES,
+    gpu_load=SHARES,
+    clock_ratio=SHARES,
+    gpu_clock_ratio=SHARES,
+    power_mode=st.sampled_from(["", "MAXN", "15W"]),
+    throttled=st.booleans(),
+)
+
+
+@given(st.lists(st.tuples(st.one_of(st.none(), STATES), st.floats(1.0, 50.0)), max_size=60))
+def test_whatever_the_machine_tells_predictions_stay_durations(told: list[tuple[ComputeState | None, float]]) -> None:
+    model = LatencyModel()
+    for each, ms in told:
+        model.machine(each)
+        foreseen = model.predict({"encode": 1}, "turn")
+        assert 0 <= foreseen.p50_ms <= foreseen.p99_ms < float("inf")
+        assert 1.0 <= model.slowdown < float("inf")
+        model.observe("encode", ms)
+        model.settle(foreseen, ms)

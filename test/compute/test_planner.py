@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from statistics import median
 
+import numpy as np
 import pytest
+import torch
 
+from mm_edge.compute.difficulty import Probe
 from mm_edge.compute.latency_model import LatencyModel
 from mm_edge.compute.planner import UNMEASURED, Plan, PlanError, Planner, PlanTable, Worth
+from mm_edge.engine.base import Context
 from mm_edge.model.checkpoint import sha256
 
 ONE, SPEEDY, QUALITY, VOTING = Plan("flow", 1), Plan("speedy", 24), Plan("quality", 24), Plan("voting", 24)
@@ -44,11 +49,25 @@ def test_there_is_always_an_answer(planner: Planner, remaining_ms: float, why: s
     assert why in choice.reason
 
 
-def test_what_may_be_chance_buys_nothing(planner: Planner) -> None:
-    planner.table.rows["now"] = {ONE: Worth(0.965, 1.0, 500), QUALITY: Worth(0.97, 2.0, 500)}
+def test_what_brings_less_than_it_costs_is_not_bought(planner: Planner) -> None:
+    planner.table.rows["now"] = {ONE: Worth(0.966, 1.0, 500), QUALITY: Worth(0.97, 2.0, 500)}
     assert planner.choose("now", None, 24).plan == ONE
-    planner.table.rows["now"] = {ONE: Worth(0.965, 1.0, 5000), QUALITY: Worth(0.97, 2.0, 5000)}
+    planner.table.rows["now"] = {ONE: Worth(0.96, 1.0, 500), QUALITY: Worth(0.97, 2.0, 500)}
     assert planner.choose("now", None, 24).plan == QUALITY
+
+
+def test_rounds_that_are_seldom_needed_are_nearly_free(planner: Planner) -> None:
+    planner.table.rows["now"] = {ONE: Worth(0.966, 1.0, 500), Plan("flow", 1, 2): Worth(0.97, 1.03, 500)}
+    assert str(planner.choose("now", None, 24).plan) == "flow passes<=1 rounds<=2"
+
+
+def test_hard_requests_have_plans_of_their_own() -> None:
+    probe = Probe(np.zeros(2), np.ones(2), np.array([-1.0, 0.0]), 0.0, 0.5)
+    table = PlanTable("", {"now": WORTHS, "hard now": WORTHS}, probe)
+    nothing = torch.zeros(1)
+    assert table.graded("now", Context(nothing, nothing, 1, claims=(((5, 0.3),),))) == "hard now"
+    assert table.graded("now", Context(nothing, nothing, 1, claims=(((5, 0.9),),))) == "now"
+    assert table.graded("watch", Context(nothing, nothing, 1, claims=(((5, 0.3),),))) == "watch"
 
 
 def test_a_busier_machine_gets_cheaper_plans(planner: Planner) -> None:
@@ -89,10 +108,12 @@ def test_time_that_is_no_number_is_refused(planner: Planner) -> None:
 def test_choosing_takes_less_than_half_a_millisecond(planner: Planner) -> None:
     for _ in range(300):
         planner.latency.settle(planner.latency.predict({"pass:flow": 1}, "flow"), 10.0)
-    began_s = time.process_time()
+    taken_s = []
     for _ in range(100):
+        began_s = time.process_time()
         planner.choose("now", 30.0, 24)
-    assert (time.process_time() - began_s) / 100 < 0.5e-3
+        taken_s.append(time.process_time() - began_s)
+    assert median(taken_s) < 0.5e-3
 
 
 def test_a_table_is_read_as_it_was_written_and_bound_to_its_weights(tmp_path: Path) -> None:
@@ -106,7 +127,17 @@ def test_a_table_is_read_as_it_was_written_and_bound_to_its_weights(tmp_path: Pa
         PlanTable.load(tmp_path / "plans.json", other)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 9, "plans": []}', '{"format": 1, "plans": [{}]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"format": 9, "plans": []}',
+        '{"format": 2, "plans": [{}]}',
+        '{"format": 2, "weights_sha256": "", "plans": [], "probe": {}}',
+    ],
+)
 def test_a_damaged_table_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "plans.json").write_text(content)
     with pytest.raises(PlanError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from mm_edge.engine import choose, load, open_engine, trust_path, weights_path
+from mm_edge.engine import choose, load, next_backend, open_engine, trust_path, weights_path
 from mm_edge.engine.base import Engine, EngineError
 from mm_edge.engine.reference import reference_path
 from mm_edge.generation import DECODERS
@@ -89,3 +90,11 @@ def test_weights_that_put_out_no_numbers_are_refused(tmp_path: Path) -> None:
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="nowhere"):
         open_engine(tmp_path / "nowhere.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "behind"),
+    [("tensorrt/fp16", "onnxruntime"), ("onnxruntime/int8", "torch"), ("torch/fp32", "torch")],
+)
+def test_behind_an_engine_there_is_the_next_backend(name: str, behind: str) -> None:
+    assert next_backend(SimpleNamespace(name=name)) == behind  # type: ignore[arg-type]

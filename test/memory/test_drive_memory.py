@@ -111,6 +111,25 @@ def test_a_compaction_is_taken_over_between_turns(engine: GraphEngine) -> None:
     assert asked(engine, memory).shape == before.shape
 
 
+def test_a_memory_can_be_copied_and_used_while_the_engine_reads_or_after_it_failed(engine, monkeypatch) -> None:
+    memory = filled(DriveMemory(engine), 600)
+    before, copies = asked(engine, memory), []
+
+    def stalled(*_: object) -> None:
+        copies.append(memory.state())
+        raise RuntimeError("the engine stalled")
+
+    memory._changed = True
+    monkeypatch.setattr(engine, "read", stalled)
+    with pytest.raises(RuntimeError, match="stalled"):
+        memory.read()
+    monkeypatch.undo()
+    other = DriveMemory(engine)
+    other.restore(copies[0])
+    for each in (memory, other):
+        assert torch.allclose(asked(engine, each), before, atol=1e-5)
+
+
 def test_what_is_compacted_still_serves_as_it_did(engine: GraphEngine) -> None:
     """A memory that has room for all of it loses nothing."""
     later = Later()

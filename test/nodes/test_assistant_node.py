@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 
 import numpy as np
@@ -282,3 +283,101 @@ def test_a_task_is_told_shown_and_diagnosed(assistant, probe, until) -> None:
     until(lambda: probe.message("assistant: feedback") == "muted by the user", assistant, probe.node)
     statuses.publish(SpeechStatus(utterance_id=remark.id, state=SpeechStatus.MUTED))
     until(lambda: glances[-1] == "muted, 1/2 find Luigi", assistant, probe.node)
+
+
+def test_an_engine_that_hangs_is_replaced_and_the_drive_goes_on(start, probe, until) -> None:
+    from mm_edge.msg import DriveEvent
+
+    from mm_edge.nodes.assistant import AssistantNode
+
+    node = start(AssistantNode, "-p", "watchdog_s:=0.5")
+    release, hung = threading.Event(), node._engine
+    probe.publish("event", stamped(DriveEvent(kind="call", name="Anna", numbers=[12.0])))
+    until(lambda: node._worker._session.logbook.log.lines, node, probe.node)
+    hung.prefill = lambda *_: release.wait(60)
+    probe.ask("who called last", id="q", deadline_ms=60_000.0)
+    until(lambda: "worker_restarted" in probe.message("assistant: worker"), node, probe.node)
+    assert probe.level("assistant: worker") == WARN
+    until(probe.finals, node, probe.node, timeout_s=60.0)
+    release.set()
+    assert [(u.request_id, "Anna" in u.text) for u in probe.finals()] == [("q", True)]
+    assert node._engine is not hung
+    until(lambda: probe.level("assistant: worker") == OK, node, probe.node, timeout_s=20.0)
+
+
+def test_a_backend_that_hangs_again_is_left_for_the_next_one(start, probe, until, monkeypatch) -> None:
+    import mm_edge.nodes.assistant as room
+
+    release, begun, real = threading.Event(), [], room.load
+
+    def load(rung: str, threads: int, backend: str, precision: str):
+        begun.append(backend)
+        engine = real(rung, threads, backend, precision)
+        if len(begun) == 2:
+            engine.prefill = lambda *_: release.wait(60)
+        return engine
+
+    monkeypatch.setattr(room, "load", load)
+    monkeypatch.setattr(room, "next_backend", lambda engine: f"behind {engine.name}")
+    node = start(room.AssistantNode, "-p", "watchdog_s:=1.0", "-p", "engine:=torch")
+    node._engine.prefill = lambda *_: release.wait(60)
+    for name in ("a", "b"):
+        probe.ask("what is ahead", id=name, deadline_ms=30_000.0)
+    until(lambda: len(probe.finals()) == 2, node, probe.node, timeout_s=60.0)
+    release.set()
+    assert begun == ["torch", "torch", "behind torch/fp32"]
+    assert sorted(u.request_id for u in probe.finals()) == ["a", "b"]
+    assert node._worker.restarts == 2
+
+
+def test_a_node_that_gives_up_says_so(start, probe, until) -> None:
+    from mm_edge.nodes.assistant import AssistantNode
+
+    node = start(AssistantNode, "-p", "watchdog_s:=0.3", "-p", "max_restarts:=0")
+    release = threading.Event()
+    node._engine.prefill = lambda *_: release.wait(60)
+    probe.ask("what is ahead", id="q", deadline_ms=60_000.0)
+    until(lambda: probe.level("assistant: worker") == ERROR, node, probe.node)
+    assert "gave up" in probe.message("assistant: worker")
+    probe.ask("what is ahead", id="next")
+    until(lambda: len(probe.finals()) == 2, node, probe.node)
+    assert "does not respond" in probe.finals()[1].text
+    release.set()
+
+
+def test_a_throttled_machine_is_named_and_expected_to_be_slow(assistant, probe, until) -> None:
+    from mm_edge.msg import ComputeState
+
+    from mm_edge.compute.device import device_name
+
+    publisher = probe.node.create_publisher(ComputeState, "compute_state", 10)
+    until(lambda: publisher.get_subscription_count() > 0, assistant, probe.node)
+    unknown = dict.fromkeys(("gpu_load", "memory_used", "temperature_c", "power_w", "gpu_clock_ratio"), math.nan)
+    state = ComputeState(device=device_name(), cpu_load=0.6, clock_ratio=0.5, throttled=True, **unknown)
+
+    def named() -> bool:
+        publisher.publish(state)
+        return "throttled" in probe.message("assistant: worker")
+
+    until(named, assistant, probe.node)
+    assert probe.level("assistant: worker") == WARN
+    probe.ask("what is ahead", deadline_ms=2000.0)
+    until(probe.finals, assistant, probe.node)
+    assert assistant._planner.latency.slowdown > 1.0
+    publisher.publish(ComputeState(device="another", throttled=True, **unknown))
+    until(lambda: "foreign_compute_state" in probe.message("assistant: inputs"), assistant, probe.node)
+
+
+def test_a_state_of_no_numbers_changes_nothing(assistant, probe, until) -> None:
+    from mm_edge.msg import ComputeState
+
+    from mm_edge.compute.device import device_name
+
+    publisher = probe.node.create_publisher(ComputeState, "compute_state", 10)
+    until(lambda: publisher.get_subscription_count() > 0, assistant, probe.node)
+    figures = ("cpu_load", "gpu_load", "memory_used", "temperature_c", "power_w", "clock_ratio", "gpu_clock_ratio")
+    publisher.publish(ComputeState(device=device_name(), **dict.fromkeys(figures, math.nan)))
+    until(lambda: assistant._inbox.machine() is not None, assistant, probe.node)
+    probe.ask("what is ahead", deadline_ms=2000.0)
+    until(probe.finals, assistant, probe.node)
+    assert assistant._planner.latency.slowdown == 1.0

@@ -58,8 +58,8 @@ class Intake:
             "request": self._request,
             "task_step": tell or inbox.put_step,
             "event": self._event,
-            "speech/control": lambda message: command(str(message.data)),
             "compute_state": self._compute_state,
+            "speech/control": lambda message: command(str(message.data)),
         }
 
     def receive(self, topic: str, message: Any) -> None:

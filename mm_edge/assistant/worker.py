@@ -1,4 +1,5 @@
-"""The thread that owns the session, those that watch the deadlines and the first, and the one that tells of tasks.
+"""The thread that owns the session, one that watches the deadlines, one that watches the first, and one that tells of
+tasks.
 
 The worker takes jobs from the inbox and publishes what comes of them. The guard sends an honest "not sure yet" when a
 deadline comes before the answer, and the narration tells how tasks go, also when the worker hangs. The watchdog then
@@ -33,10 +34,10 @@ from mm_edge.model.events import Event
 
 Publish = Callable[[Any], None]
 TOO_MANY = "Too many requests are waiting."
-AS_USUAL = FeedbackConfig()
 CROWDED = "those before it took until its deadline"
 TOO_LATE, HUNG = "the deadline came before the answer", "the model did not respond"
 GAVE_UP = "I cannot answer any more: my model does not respond."
+AS_USUAL = FeedbackConfig()
 JOIN_S = 5.0
 """How long `stop` waits for a pass to end."""
 LOOKS_A_STAGE, MOST_LOOK_S = 4, 0.5
@@ -155,8 +156,7 @@ class Worker:
     def submit(self, request: Request) -> None:
         """Queue a request; it gets exactly one final utterance, by its deadline."""
         if replies := self.narrator.asked(request):
-            self._narration.do(lambda: replies)
-            return
+            return self._narration.do(lambda: replies)
         if self.failure:
             return self.refuse(request.id, GAVE_UP)
         pending = self._inbox.put_request(request)

@@ -76,8 +76,8 @@ class AssistantNode(ManagedNode):
 
     def activate(self) -> None:
         self._inbox = Inbox(self._settings.config, self.clock)
-        session = self._session(self._inbox)
-        self._worker = worker = Worker(session, self.publish, self._successor, self._feedback.config, talk())
+        session, settings = self._session(self._inbox), self._feedback.config
+        self._worker = worker = Worker(session, self.publish, self._successor, settings, talk())
         self._intake = Intake(self._inbox, worker.submit, worker.refuse, worker.tell, worker.command)
         self._worker.start()
 

@@ -202,7 +202,7 @@ def test_missing_weights_are_named_and_the_node_stays(start, probe, until, monke
     def missing(*_: object) -> None:
         raise EngineError("small.safetensors: no such file")
 
-    monkeypatch.setattr(room, "load", missing)
+    monkeypatch.setattr(room, "engine_of", missing)
     node = start(room.AssistantNode, connected=False)
     until(lambda: probe.level("assistant: configuration") == ERROR, node, probe.node)
     assert "small.safetensors" in probe.message("assistant: configuration")

@@ -35,6 +35,7 @@ setup(
         "typer>=0.9",
     ],
     extras_require={
+        "barge-in": ["silero-vad"],  # only its ONNX file is used
         "dds": ["cyclonedds>=11; platform_machine == 'x86_64'"],
         "calibration": ["mapie>=1.5"],
         "export": ["onnx", "onnxscript"],
@@ -51,6 +52,7 @@ setup(
             "pytest-timeout",
             "requests",
             "ruff",
+            "silero-vad",
             "tensorrt-rtx; platform_machine == 'x86_64' and sys_platform == 'linux'",  # compiles without a GPU
             "transformers>=5,<5.3",  # as kvpress needs it
         ],

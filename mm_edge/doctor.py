@@ -208,6 +208,16 @@ def weights() -> list[Finding]:
     return [Finding("weights", Status.OK, ", ".join(f"{f.name} {f.stat().st_size / 2**20:.1f} MiB" for f in files))]
 
 
+def hearing() -> list[Finding]:
+    from mm_edge.feedback.hearing import open_detector
+
+    detector, reason = open_detector()
+    if detector is None:
+        fix = "for speech that stops when somebody speaks: pip install silero-vad (--no-deps is enough)"
+        return [Finding("hearing", Status.NOTE, reason, fix)]
+    return [Finding("hearing", Status.OK, "silero-vad")]
+
+
 def voice() -> list[Finding]:
     from mm_edge.errors import UserError
     from mm_edge.feedback.config import SpeakerConfig
@@ -259,5 +269,5 @@ def _version(package: str) -> str:
 
 
 CHECKS: tuple[Callable[[], list[Finding]], ...] = (
-    python, ros, dds, receive_buffer, engines, weights, voice, computer,
+    python, ros, dds, receive_buffer, engines, weights, voice, hearing, computer,
 )  # fmt: skip

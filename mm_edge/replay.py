@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.intake import TOPICS
 from mm_edge.assistant.offline import OfflineAssistant
@@ -27,7 +27,7 @@ from mm_edge.engine.base import EngineError
 from mm_edge.errors import UserError
 from mm_edge.feedback.config import SpeakerConfig
 from mm_edge.feedback.offline import speak
-from mm_edge.feedback.playback import SpeechAudio
+from mm_edge.feedback.playback import SpeechAudio, SpeechStatus
 from mm_edge.feedback.utterance import Utterance
 from mm_edge.feedback.voice import open_voice
 from mm_edge.report.page import write_page
@@ -99,35 +99,67 @@ def belief(recording: Recording) -> Belief | None:
 
 def play_offline(source: Source, bag_path: Path, watcher: Any) -> None:
     """Play as fast as it goes; two runs record the same but for measured durations."""
-    config = AssistantConfig()
+    config, speaker = AssistantConfig(), SpeakerConfig(sound_device="none")
     weights = weights_path(config.rung)
     engine = engine_of(config, config.engine)
     constants = TrustConstants.load(trust_path(config.rung, engine.precision), weights, engine.precision)
     table = PlanTable.load(plans_path(config.rung), weights)
-    assistant = OfflineAssistant(config, engine, constants, table)
-    said: list[tuple[int, Utterance]] = []
     with BagWriter(bag_path) as bag:
+        course = _Course(source, OfflineAssistant(config, engine, constants, table), bag, watcher)
+        speak(course, speaker, open_voice(speaker), course.clock, course.publish)
+
+
+class _Course:
+    """A recording through the assistant, which hears what becomes of its sentences; everything goes into the bag."""
+
+    def __init__(self, source: Source, assistant: OfflineAssistant, bag: BagWriter, watcher: Any) -> None:
+        self.clock = assistant.clock
+        self.clock.set(source.start_ns)
+        self._assistant = assistant
+        self._bag = bag
+        self._watcher = watcher
+        self._entries = source.entries()
+        self._entry = next(self._entries, None)
+        self._end_ns = source.start_ns + round(source.duration_s * 1e9)
+        self._statuses: deque[SpeechStatus] = deque()
         for topic, msgtype in OUTPUTS.values():
             bag.add_topic(f"/{topic}", msgtype)
 
-        def publish(stamp_ns: int, output: Any) -> None:
-            topic, msgtype = OUTPUTS[type(output)]
-            message = message_of(output, msgtype)
-            bag.write(f"/{topic}", msgtype, stamp_ns, message)
-            if not isinstance(output, SpeechAudio):
-                watcher.receive(topic, message)
+    def publish(self, output: Any) -> None:
+        topic, msgtype = OUTPUTS[type(output)]
+        message = message_of(output, msgtype)
+        self._bag.write(f"/{topic}", msgtype, self.clock.now_ns(), message)
+        if isinstance(output, SpeechStatus):
+            self._statuses.append(output)
+        if not isinstance(output, SpeechAudio):
+            self._watcher.receive(topic, message)
 
-        for entry in source.entries():
-            bag.write(f"/{entry.topic}", entry.msgtype, entry.stamp_ns, entry.data)
-            try:
-                message = entry.message()
-            except BagError as error:
-                assistant.inbox.put_fault(entry.topic, SensorError("bad_message", str(error)))
-                continue
-            for output in assistant.receive(entry.topic, message, entry.stamp_ns):
-                publish(entry.stamp_ns, output)
-                if isinstance(output, Utterance):
-                    said.append((entry.stamp_ns, output))
-        speaker = SpeakerConfig(sound_device="none")
-        for stamp_ns, output in speak(said, speaker, open_voice(speaker), ManualClock(source.start_ns)):
-            publish(stamp_ns, output)
+    def next_ns(self) -> int | None:
+        if self._statuses:
+            return self.clock.now_ns()
+        moments = (self._entry.stamp_ns if self._entry else None, self._due_ns())
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def take(self) -> Iterator[Utterance]:
+        for output in self._outputs():
+            self.publish(output)
+            if isinstance(output, Utterance):
+                yield output
+
+    def _due_ns(self) -> int | None:
+        due_ns = self._assistant.due_ns()
+        return due_ns if due_ns is not None and (self._entry or due_ns <= self._end_ns) else None
+
+    def _outputs(self) -> list[Any]:
+        if self._statuses:
+            return self._assistant.heard(self._statuses.popleft())
+        entry, due_ns = self._entry, self._due_ns()
+        if entry is None or (due_ns is not None and due_ns < entry.stamp_ns):
+            return self._assistant.advance(due_ns or self.clock.now_ns())
+        self._entry = next(self._entries, None)
+        self._bag.write(f"/{entry.topic}", entry.msgtype, entry.stamp_ns, entry.data)
+        try:
+            return self._assistant.receive(entry.topic, entry.message(), entry.stamp_ns)
+        except BagError as error:
+            self._assistant.inbox.put_fault(entry.topic, SensorError("bad_message", str(error)))
+            return []

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from mm_edge import __version__
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.feedback.config import SpeakerConfig
+from mm_edge.feedback.config import FeedbackConfig, SpeakerConfig
 from mm_edge.nodes.config import DiagnosticsConfig, MonitorConfig, NodeConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -291,13 +291,19 @@ def literal(path: Path, name: str) -> Any:
 # -- parameters and topics --------------------------------------------------------------------------------------------
 
 MODELS: dict[str, type[BaseModel]] = {"assistant": AssistantConfig, "speaker": SpeakerConfig, "monitor": MonitorConfig}
+GROUPS: dict[str, dict[str, type[BaseModel]]] = {"assistant": {"feedback": FeedbackConfig}}
+"""Parameters of a node that have a name of their own before theirs; `diagnostics` is every node's."""
 
 
 def defaults(node: str) -> dict[str, Any]:
     """Every parameter of a node by its full name, with its default."""
     named = {name: field.default for model in (NodeConfig, MODELS[node]) for name, field in model.model_fields.items()}
-    diagnostics = DiagnosticsConfig.model_fields.items()
-    return named | {f"diagnostics.{name}": field.default for name, field in diagnostics}
+    groups = {"diagnostics": DiagnosticsConfig, **GROUPS.get(node, {})}
+    return named | {
+        f"{group}.{name}": field.default
+        for group, model in groups.items()
+        for name, field in model.model_fields.items()
+    }
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -28,6 +28,8 @@ from mm_edge.model.observation import AUDIO_RATE_HZ, AUDIO_WINDOW_S, Observation
 
 T = TypeVar("T")
 
+MOST_CONTRADICTIONS = 16
+"""That wait for the worker."""
 JUMP_BACK_NS = 1_000_000_000
 """A stamp this far behind the newest one means that time began anew; less is a message out of order."""
 FOREIGN_CLOCK_S = 600.0
@@ -94,6 +96,7 @@ class Inbox:
         self._unseen_image = False
         self._last_look_s = -1e9
         self._skipped = 0
+        self._contradicted_s: deque[float] = deque(maxlen=MOST_CONTRADICTIONS)
         self._closed = False
         self._machine: Slot[ComputeState] | None = None
         self._computer = device_name()
@@ -121,6 +124,14 @@ class Inbox:
             joined = samples if before is None else np.concatenate([before.value, samples])
             if self._put("audio", stamp_ns, joined[-round(AUDIO_RATE_HZ * AUDIO_WINDOW_S) :]):
                 self._wake()
+
+    def contradict(self) -> None:
+        """Somebody says that the last answer is wrong."""
+        self._contradicted_s.append(self.clock.monotonic_s())
+
+    def contradictions(self) -> list[float]:
+        """When that was said since the last call, on the monotonic clock."""
+        return [self._contradicted_s.popleft() for _ in range(len(self._contradicted_s))]
 
     def put_request(self, request: Request) -> Pending | None:
         """Queue a request by its deadline; None when too many wait already."""
@@ -205,7 +216,7 @@ class Inbox:
         with self._changed:
             image = self._fresh("image", self.config.image_timeout_s)
             audio = self._fresh("audio", self.config.audio_timeout_s)
-            states = [self._fresh(source, self.config.state_timeout_s) for source in STATE_SOURCES]
+            states = self._states()
         pixels = self._decoded(image)
         if pixels is None:
             image = None
@@ -218,6 +229,17 @@ class Inbox:
             audio=audio.value if audio else None,
         )
         return observation, image.frame_id if image else ""
+
+    def state(self) -> VehicleState:
+        """What the vehicle says now."""
+        with self._changed:
+            return merge([slot.value for slot in self._states() if slot])
+
+    def sound(self) -> NDArray[np.float32] | None:
+        """The newest AUDIO_WINDOW_S of sound, float32 [n], mono at AUDIO_RATE_HZ; None without a microphone."""
+        with self._changed:
+            audio = self._fresh("audio", self.config.audio_timeout_s)
+        return None if audio is None else audio.value
 
     def ages_ms(self) -> dict[str, float]:
         """Time since the newest image, vehicle state and sound arrived; NaN: none yet."""
@@ -309,6 +331,9 @@ class Inbox:
     def _fresh(self, name: str, timeout_s: float) -> Slot[Any] | None:
         slot = self._slots.get(name)
         return slot if slot is not None and self.clock.monotonic_s() - slot.arrival_s <= timeout_s else None
+
+    def _states(self) -> list[Slot[Any] | None]:
+        return [self._fresh(source, self.config.state_timeout_s) for source in STATE_SOURCES]
 
     def _decoded(self, image: Slot[Any] | None) -> NDArray[np.uint8] | None:
         if image is None:

@@ -25,6 +25,7 @@ TOPICS = {
     "request": "mm_edge/msg/AssistRequest",
     "task_step": "mm_edge/msg/TaskStep",
     "event": "mm_edge/msg/DriveEvent",
+    "speech/control": "std_msgs/msg/String",
 }
 """The assistant's inputs, by relative topic name, with their message types."""
 MACHINE_TOPICS = {"compute_state": "mm_edge/msg/ComputeState"}
@@ -32,9 +33,17 @@ MACHINE_TOPICS = {"compute_state": "mm_edge/msg/ComputeState"}
 
 
 class Intake:
-    """`submit` takes a Request; `refuse` takes the id of one that cannot be served and the reason."""
+    """What `submit`, `refuse`, `tell` and `command` take: a Request; the id of one that cannot be served, and why;
+    something like a TaskStep (where nobody tells of it, it is logged); a word of speech/control."""
 
-    def __init__(self, inbox: Inbox, submit: Callable[[Request], None], refuse: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        submit: Callable[[Request], None],
+        refuse: Callable[[str, str], None],
+        tell: Callable[[Any], None] | None = None,
+        command: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._inbox = inbox
         self._submit = submit
         self._refuse = refuse
@@ -47,9 +56,10 @@ class Intake:
             "imu": self._imu,
             "vehicle_state": self._vehicle_state,
             "request": self._request,
-            "task_step": inbox.put_step,
+            "task_step": tell or inbox.put_step,
             "event": self._event,
             "compute_state": self._compute_state,
+            "speech/control": lambda message: command(str(message.data)),
         }
 
     def receive(self, topic: str, message: Any) -> None:

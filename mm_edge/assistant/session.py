@@ -30,9 +30,8 @@ from mm_edge.compute.latency import LatencyReport
 from mm_edge.compute.planner import Plan, Planner
 from mm_edge.engine.base import Engine, Percept, Scene
 from mm_edge.feedback.alerts import AlertGate
-from mm_edge.feedback.progress import capital
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
-from mm_edge.feedback.wording import NOT_ABOUT_THE_DRIVE, hedged, undecided, unsure
+from mm_edge.feedback.wording import NOT_ABOUT_THE_DRIVE, capital, hedged, undecided, unsure
 from mm_edge.generation.draft import Draft
 from mm_edge.generation.slots import fill
 from mm_edge.memory.drive import Begin, at_once
@@ -150,6 +149,10 @@ class Session:
         self._assessor.configure(config)
         self._gate.repeat_s = config.alert_repeat_s
 
+    def name(self) -> str:
+        """The id of the next utterance."""
+        return f"u{next(self._numbers)}"
+
     # -- turns --------------------------------------------------------------------------------------------------------
 
     def look(self, job: Look) -> Turn | None:
@@ -179,7 +182,6 @@ class Session:
         """Answer a request as well as its deadline allows."""
         began_s, stopwatch = self.clock.monotonic_s(), Stopwatch()
         request = pending.request
-        self._assessor.hear(request.text, began_s)
         due_s = pending.due_s - self.config.reserve_s(request.deadline_ms)
         glance, thought = self._think(request.text, due_s, stopwatch)
         topic = REFUSE if thought.judgement.refused else thought.draft.topic
@@ -253,6 +255,8 @@ class Session:
         """The newest observation, encoded and remembered; a glance of a moment ago is reused, unless it was before
         `arrival_s`."""
         self._ages = Ages(self.inbox.input_age_ms(), **self.inbox.ages_ms())
+        for at_s in self.inbox.contradictions():
+            self._assessor.contradicted(at_s)
         self._begin_anew_if_time_did()
         now_s = self.clock.monotonic_s()
         if self._glance is None or not max(arrival_s, now_s - PERCEPT_REUSE_S) <= self._glance.at_s:
@@ -315,7 +319,7 @@ class Session:
         lasts_s = self.config.alert_expires_s if kind == Kind.ALERT else self.config.answer_expires_s
         return Utterance(
             stamp_ns=glance.observation.stamp_ns,
-            id=f"u{next(self._numbers)}",
+            id=self.name(),
             text=self._words(glance, thought, kind, topic),
             kind=kind,
             priority=priority,

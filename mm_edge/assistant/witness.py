@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from math import inf, isnan
 from typing import Any
 
-from mm_edge.feedback.progress import CANCELLED, FAILED, STARTED, SUCCEEDED, short
+from mm_edge.feedback.tasks import CANCELLED, FAILED, STARTED, SUCCEEDED
+from mm_edge.feedback.wording import short
 from mm_edge.model.observation import VehicleState
 
 SURE = 0.9

@@ -1,8 +1,10 @@
-"""The thread that owns the session, the one that watches the deadlines, and the one that watches the first.
+"""The thread that owns the session, one that watches the deadlines, one that watches the first, and one that tells of
+tasks.
 
 The worker takes jobs from the inbox and publishes what comes of them. The guard sends an honest "not sure yet" when a
-deadline comes before the answer, also when the worker hangs. The watchdog then sends a successor, which goes on with a
-copy of what was remembered. Lock order: inbox, then guard, then a request's claim.
+deadline comes before the answer, and the narration tells how tasks go, also when the worker hangs. The watchdog then
+sends a successor, which goes on with a copy of what was remembered. Lock order: inbox, then guard, then a request's
+claim.
 Knows nothing about ROS; `publish` takes the core's dataclasses.
 """
 
@@ -19,11 +21,13 @@ from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.faults import Faults
 from mm_edge.assistant.inbox import Look, Pending
+from mm_edge.assistant.narration import Narration
+from mm_edge.assistant.narrator import Narrator, Talk
 from mm_edge.assistant.request import Request
 from mm_edge.assistant.session import Session, Turn
 from mm_edge.assistant.shift import Restarts, Shift
 from mm_edge.compute.latency import LatencyReport
-from mm_edge.feedback.progress import progress
+from mm_edge.feedback.config import FeedbackConfig
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.wording import NOT_SURE_YET
 from mm_edge.model.events import Event
@@ -33,6 +37,7 @@ TOO_MANY = "Too many requests are waiting."
 CROWDED = "those before it took until its deadline"
 TOO_LATE, HUNG = "the deadline came before the answer", "the model did not respond"
 GAVE_UP = "I cannot answer any more: my model does not respond."
+AS_USUAL = FeedbackConfig()
 JOIN_S = 5.0
 """How long `stop` waits for a pass to end."""
 LOOKS_A_STAGE, MOST_LOOK_S = 4, 0.5
@@ -96,16 +101,25 @@ class Worker:
     """Runs a session on a thread of its own until `stop`.
 
     renew: a session to go on with after one that hangs, from a copy of what that one remembers; None: there is none.
-    failure: why nobody works any more, "" while somebody does.
+    settings, talk: of the narrator. failure: why nobody works any more, "" while somebody does.
     """
 
-    def __init__(self, session: Session, publish: Publish, renew: Callable[[Session], Session] | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        publish: Publish,
+        renew: Callable[[Session], Session] | None = None,
+        settings: FeedbackConfig = AS_USUAL,
+        talk: Talk | None = None,
+    ) -> None:
         self._inbox = session.inbox
         self._clock = session.clock
         self._config = session.config
         self._publish = publish
         self._renew = renew
         self._guard = DeadlineGuard(session.config, session.clock, publish, session.inbox.faults)
+        self.narrator = Narrator(settings, session.config, session.inbox, session.name, talk)
+        self._narration = Narration(self.narrator, publish)
         self._session = session
         self._shift = Shift(lambda: session, self._run)
         self._restarts = Restarts()
@@ -115,6 +129,7 @@ class Worker:
 
     def start(self) -> None:
         self._guard.start()
+        self._narration.start()
         self._shift.start(self._clock.monotonic_s())
         if self._renew is not None:
             self._watchdog.start()
@@ -127,17 +142,21 @@ class Worker:
             self._watchdog.join(JOIN_S)
         ended = not self.failure and self._shift.join(JOIN_S)
         self._guard.stop()
+        self._narration.stop()
         if ended:
             self._session.close()
 
-    def configure(self, config: AssistantConfig) -> None:
+    def configure(self, config: AssistantConfig, settings: FeedbackConfig) -> None:
         """Go on with other settings from the next turn on."""
         self._config = config
         self._session.configure(config)
         self._guard.configure(config)
+        self.narrator.configure(settings, config)
 
     def submit(self, request: Request) -> None:
         """Queue a request; it gets exactly one final utterance, by its deadline."""
+        if replies := self.narrator.asked(request):
+            return self._narration.do(lambda: replies)
         if self.failure:
             return self.refuse(request.id, GAVE_UP)
         pending = self._inbox.put_request(request)
@@ -145,6 +164,19 @@ class Worker:
             self.refuse(request.id, TOO_MANY)
         else:
             self._guard.watch(pending)
+
+    def tell(self, step: Any) -> None:
+        """A TaskStep-like message, to be told of and written into the log."""
+        self._narration.do(lambda: self.narrator.tell(step))
+        self._inbox.put_step(step)
+
+    def command(self, word: str) -> None:
+        """A word of speech/control."""
+        self._narration.do(lambda: self.narrator.command(word))
+
+    def heard(self, status: Any) -> None:
+        """A SpeechStatus-like message."""
+        self._narration.do(lambda: self.narrator.heard(status))
 
     def refuse(self, request_id: str, why: str) -> None:
         """Give the final word for a request that cannot be served."""
@@ -187,7 +219,7 @@ class Worker:
         """A final word is said even by who is not on duty any more: it was claimed before."""
         for output in perform(session, job):
             if shift.on_duty or (isinstance(output, Utterance) and output.final):
-                self._publish(output)
+                self._publish(self.narrator.completed(output))
         if shift.on_duty:
             session.expect()
 
@@ -237,9 +269,6 @@ def perform(session: Session, job: Pending | Look | Event | Any) -> Iterator[Any
     elif isinstance(job, Event):
         session.note(job)
     else:
-        sentence = progress(job, session.clock)
-        if sentence is not None:
-            yield sentence
         session.note_step(job)
 
 

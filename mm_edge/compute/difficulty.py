@@ -20,8 +20,8 @@ CERTAIN = 1e-4
 """Probabilities are kept this far from 0 and 1 before their logarithm is taken."""
 PENALTY = 10.0
 """On the squared weights, beside the summed loss of all requests: few of them are wrong."""
-STEPS = 30
-"""Of Newton's method: it has converged long before."""
+STEPS, STRIDE = 100, 0.5
+"""Of Newton's method, and how far a step goes at most: where nearly all requests are easy, a whole one goes too far."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Probe:
             chance = _sigmoid(design @ theta)
             slope = design.T @ (chance - labels) + penalty * theta
             curve = (design * (chance * (1 - chance))[:, None]).T @ design + np.diag(penalty)
-            theta -= np.linalg.solve(curve, slope)
+            theta -= np.clip(np.linalg.solve(curve, slope), -STRIDE, STRIDE)
         hard = float(np.quantile(_sigmoid(design @ theta), 1 - hard_share))
         return cls(mean, spread, theta[:-1], float(theta[-1]), hard)
 

@@ -1,7 +1,9 @@
 """Sentences become sound at the pace of speech, and every one is answered for.
 
-One thread owns the voice; pieces go out a moment before they are due, so that a stop takes effect at once. Lock order:
-`_changed` (queue, current sentence), then `_reporting`. Knows nothing about ROS; `publish` takes the dataclasses below.
+One thread owns the voice; pieces go out a moment before they are due, so that a stop takes effect at once. When
+somebody speaks, speech stops and what waits keeps waiting; a sentence that was cut off early is said again when it is
+quiet, unless a newer one has taken its place. Lock order: `_changed` (queue, current sentence), then `_reporting`.
+Knows nothing about ROS or how a voice is heard; `publish` takes the dataclasses below.
 """
 
 from __future__ import annotations
@@ -9,8 +11,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from math import isnan, nan
+from dataclasses import dataclass, replace
+from math import inf, isnan, nan
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,16 +20,23 @@ from numpy.typing import NDArray
 
 from mm_edge.feedback.clock import Clock
 from mm_edge.feedback.config import SpeakerConfig
+from mm_edge.feedback.earcon import TOPIC as EARCON
+from mm_edge.feedback.earcon import earcon
 from mm_edge.feedback.queue import CONTROLS, Control, Event, Item, SpeechQueue, State, interrupts
-from mm_edge.feedback.utterance import Priority, Utterance
+from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.voice import Voice
 
-PIECE_S = 0.1
-AHEAD_S = 0.15
-"""How long before it is due a piece goes out; what a stop cannot call back."""
+PIECE_S = 0.06
+AHEAD_S = 0.1
+"""How long before it is due a piece goes out; with the piece itself, what a stop cannot call back."""
 POLL_S = 0.1
 """How often waiting sentences are checked for expiry while speech is paused: ROS time may run at any speed."""
 JOIN_S = 2.0
+AGAIN_BELOW = 0.7
+"""A sentence that was cut off is said again if less than this share of it was heard: the rest can be guessed."""
+WORDS_PER_S = 3.0
+"""To tell how much of a sentence was heard before its end was synthesised."""
+AGAIN = "I was saying: "
 NO_SAMPLES = np.zeros(0, np.int16)
 
 
@@ -59,6 +68,16 @@ class SpeechStatus:
     spoken_s: float = 0.0
     queue_length: int = 0
     frame_id: str = ""
+
+
+@dataclass(frozen=True)
+class Ducking:
+    """The gain that other sounds should have now, in dB; std_msgs/Float32."""
+
+    data: float
+
+
+Output = SpeechAudio | SpeechStatus | Ducking
 
 
 class Device(Protocol):
@@ -94,7 +113,7 @@ class Playback:
         config: SpeakerConfig,
         voice: Voice,
         clock: Clock,
-        publish: Callable[[SpeechAudio | SpeechStatus], None],
+        publish: Callable[[Output], None],
         device: Device | None = None,
         wait: Callable[[float | None], Any] | None = None,
     ) -> None:
@@ -113,6 +132,10 @@ class Playback:
         self._reporting = threading.Lock()
         self._outbox: deque[SpeechStatus] = deque()
         self._current: Delivery | None = None
+        self._cut_off: tuple[Utterance, int] | None = None
+        """What a voice interrupted, and how many sentences had come in by then."""
+        self._quiet_since_s = -inf
+        self._ducked = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="speech", daemon=True)
 
@@ -144,6 +167,16 @@ class Playback:
         self._report()
         return True
 
+    def hear(self, voice: bool) -> None:
+        """Somebody began to speak, or ended."""
+        with self._changed:
+            self._quiet_since_s = inf if voice else self._clock.monotonic_s()
+            self.queue.listening = True
+            if voice and self._current is not None and not self._urgent() and self._current.end is None:
+                self._cut_off = self._to_say_again(self._current)
+                self._end(State.INTERRUPTED, "somebody spoke")
+            self._changed.notify_all()
+
     def configure(self, config: SpeakerConfig) -> None:
         """Go on with other settings; those that are read-only are not looked at again."""
         with self._changed:
@@ -170,6 +203,7 @@ class Playback:
 
     def speak_next(self) -> bool:
         """Speak the sentence whose turn it is, to its end; False when none may be spoken now."""
+        self._resume_if_quiet()
         with self._changed:
             item, events = self.queue.next(self._clock.now_ns())
             self._note(events)
@@ -179,18 +213,24 @@ class Playback:
         if delivery is None:
             return False
         self._speak(delivery)
+        if len(self.queue) == 0 or self.queue.held:
+            self._duck(False)
         return True
 
     def _run(self) -> None:
         while not self._closed:
             if not self.speak_next():
                 with self._changed:
-                    if not self._closed and (len(self.queue) == 0 or self.queue.paused):
-                        self._wait(POLL_S if len(self.queue) else None)
+                    if not self._closed and (len(self.queue) == 0 or self.queue.held):
+                        self._wait(POLL_S if len(self.queue) or self.queue.listening else None)
 
     def _speak(self, delivery: Delivery) -> None:
         try:
-            self._voice.speak(delivery.item.utterance.text, self._take)
+            self._duck(True)
+            if delivery.item.utterance.topic == EARCON:
+                self._take(earcon(self._voice.sample_rate_hz, self.config.volume))
+            else:
+                self._voice.speak(delivery.item.utterance.text, self._take)
             with self._changed:
                 self._pace(delivery, ahead_s=0.0)
             state, detail = delivery.end or (State.FINISHED, "")
@@ -265,6 +305,26 @@ class Playback:
         if samples.size:
             self._on_device(lambda device: device.write(samples))
 
+    def _duck(self, ducked: bool) -> None:
+        """Tell those who make other sounds, once for every change."""
+        if ducked != self._ducked:
+            self._ducked = ducked
+            self._publish(Ducking(self.config.ducking_db if ducked else 0.0))
+
+    def _resume_if_quiet(self) -> None:
+        """Speak again after a pause in the talk; what was cut off comes first, if nothing newer came in."""
+        with self._changed:
+            quiet_s = self._clock.monotonic_s() - self._quiet_since_s
+            if not self.queue.listening or quiet_s < self.config.resume_after_s:
+                return
+            self.queue.listening = False
+            cut_off, self._cut_off = self._cut_off, None
+            if cut_off is not None and self.queue.newest_order() <= cut_off[1]:
+                again = cut_off[0]
+                _, events = self.queue.add(again, self._clock.now_ns(), self._clock.monotonic_s())
+                self._note(events)
+        self._report()
+
     def _on_device(self, act: Callable[[Device], None]) -> None:
         """A loudspeaker that fails is given up; speech is still published."""
         if self.device is not None:
@@ -277,6 +337,15 @@ class Playback:
 
     def _urgent(self) -> bool:
         return self._current is not None and self._current.item.utterance.priority >= Priority.URGENT
+
+    def _to_say_again(self, delivery: Delivery) -> tuple[Utterance, int] | None:
+        """Nothing for what was mostly heard, and for progress: that will be told with what has happened since."""
+        utterance = delivery.item.utterance
+        heard = self._spoken_s(delivery) * WORDS_PER_S / max(1, len(utterance.text.split()))
+        if utterance.kind == Kind.PROGRESS or heard >= AGAIN_BELOW:
+            return None
+        text = AGAIN + utterance.text.removeprefix(AGAIN)
+        return replace(utterance, id=f"{utterance.id}/again", text=text), self.queue.newest_order()
 
     def _end(self, state: State, detail: str) -> None:
         if self._current is not None and self._current.end is None:

@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass
 from enum import IntEnum
 
-from mm_edge.feedback.utterance import Priority, Utterance
+from mm_edge.feedback.utterance import Kind, Priority, Utterance
 
 JUMP_BACK_NS = 1_000_000_000
 """ROS time that goes back by more than this began anew; what waits belongs to the time before."""
@@ -65,6 +65,8 @@ class SpeechQueue:
         self.max_waiting = max_waiting
         self.muted = False
         self.paused = False
+        self.listening = False
+        """Somebody speaks, or has just spoken: only what is urgent does not wait."""
         self._waiting: list[Item] = []
         self._order = itertools.count()
         self._newest_ns = 0
@@ -77,7 +79,7 @@ class SpeechQueue:
         item = Item(utterance, now_s, next(self._order))
         if self.muted and utterance.priority < Priority.URGENT:
             return item, [Event(item, State.MUTED, "speech is muted")]
-        events = self.expire(now_ns)
+        events = [*self.expire(now_ns), *self._overtaken(utterance)]
         self._waiting.append(item)
         events.append(Event(item, State.QUEUED))
         if len(self._waiting) > self.max_waiting:
@@ -88,12 +90,22 @@ class SpeechQueue:
     def next(self, now_ns: int) -> tuple[Item | None, list[Event]]:
         """The sentence to speak now, the most urgent first and then the oldest; None when there is none."""
         events = self.expire(now_ns)
-        allowed = [item for item in self._waiting if not self.paused or item.utterance.priority >= Priority.URGENT]
+        allowed = [item for item in self._waiting if not self.held or item.utterance.priority >= Priority.URGENT]
         if not allowed:
             return None, events
         chosen = min(allowed, key=lambda item: (-item.utterance.priority, item.order))
         self._waiting.remove(chosen)
         return chosen, events
+
+    @property
+    def held(self) -> bool:
+        """Whether only urgent sentences are spoken."""
+        return self.paused or self.listening
+
+    def newest_order(self) -> int:
+        """That of the answer, or what is as urgent, that came last and waits; -1 for none."""
+        waiting = (item.order for item in self._waiting if item.utterance.priority >= Priority.NORMAL)
+        return max(waiting, default=-1)
 
     def expire(self, now_ns: int) -> list[Event]:
         """Drop what is not worth saying any more."""
@@ -121,6 +133,13 @@ class SpeechQueue:
             quiet = [item for item in self._waiting if item.utterance.priority < Priority.URGENT]
             return [self._drop(item, State.MUTED, "speech is muted") for item in quiet]
         return []
+
+    def _overtaken(self, utterance: Utterance) -> list[Event]:
+        """Of progress that has to wait, only the newest is worth hearing; whoever tells it sums up what was dropped."""
+        if not self.held or utterance.kind != Kind.PROGRESS:
+            return []
+        old = [i for i in self._waiting if i.utterance.kind == Kind.PROGRESS and i.utterance.priority == Priority.LOW]
+        return [self._drop(item, State.EXPIRED, f"overtaken by {utterance.id}") for item in old]
 
     def _drop(self, item: Item, state: State, detail: str) -> Event:
         self._waiting.remove(item)

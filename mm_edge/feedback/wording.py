@@ -1,6 +1,6 @@
-"""Wording of doubt: the same sentence with a hedge, and the honest "not sure".
+"""Wording of doubt: the same sentence with a hedge, a question instead of it, and the honest "not sure".
 
-Knows nothing about where sentences come from.
+Knows nothing about where sentences come from, and when which of them is due.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ NOUNS = {
 }
 NOT_SURE_YET = "I am not sure yet."
 NOT_ABOUT_THE_DRIVE = "I can only talk about the drive."
+MAX_CHARACTERS = 160
+"""A name or result longer than this is cut: speech must stay short."""
+MOST_OPTIONS = 2
+"""A question that is heard, not read, offers no more (Kirmayr et al. 2026, theme T3; the number is this project's)."""
 
 
 def hedged(sentence: str) -> str:
@@ -46,3 +50,19 @@ def unsure(topic: str) -> str:
     """What to say instead of an answer that is not good enough."""
     noun = NOUNS.get(topic.removeprefix("alert:"))
     return f"I am not sure about {noun}." if noun else "I am not sure."
+
+
+def ask(options: Sequence[str]) -> str:
+    """The question which of at most two options is meant; more are left out, the likeliest come first."""
+    named = list(dict.fromkeys(filter(None, map(short, options))))[:MOST_OPTIONS]
+    return f"Do you mean {' or '.join(named)}?" if named else "Can you say that in other words?"
+
+
+def short(text: str) -> str:
+    """One line of at most MAX_CHARACTERS, cut at a word, without a full stop."""
+    line = " ".join(str(text).split()).rstrip(". ")
+    return line if len(line) <= MAX_CHARACTERS else line[:MAX_CHARACTERS].rsplit(" ", 1)[0]
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

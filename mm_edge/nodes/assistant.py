@@ -13,6 +13,7 @@ from mm_edge.assistant.background import background
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox
 from mm_edge.assistant.intake import MACHINE_TOPICS, TOPICS, Intake
+from mm_edge.assistant.narrator import Glance, Talk
 from mm_edge.assistant.opening import engine_of
 from mm_edge.assistant.profiling import keep, known_times
 from mm_edge.assistant.scene import SceneReport
@@ -26,8 +27,11 @@ from mm_edge.compute.processing_time import Level
 from mm_edge.engine import next_backend, plans_path, trust_path, weights_path
 from mm_edge.engine.base import Engine
 from mm_edge.engine.export import default_cache
+from mm_edge.feedback.config import FeedbackConfig
+from mm_edge.feedback.hearing import has_voice, open_detector
 from mm_edge.feedback.utterance import Utterance
 from mm_edge.memory.report import MemoryReport
+from mm_edge.msg import SpeechStatus
 from mm_edge.nodes.convert import message_class
 from mm_edge.nodes.diagnostics import Status
 from mm_edge.nodes.managed import ManagedNode
@@ -36,10 +40,17 @@ from mm_edge.trust.report import TrustReport
 
 REQUEST_QOS, EVENT_QOS = QoSProfile(depth=1000), QoSProfile(depth=10)
 """A burst of requests must not overwrite itself."""
-RELIABLE = {"request": REQUEST_QOS, "task_step": REQUEST_QOS, "event": EVENT_QOS}
+RELIABLE = {"request": REQUEST_QOS, "task_step": REQUEST_QOS, "event": EVENT_QOS, "speech/control": EVENT_QOS}
 """Inputs of which none may be lost; of the others the newest counts."""
 FAULT_SHOWN_S = 5.0
 """A fault of the inputs is a warning for this long."""
+TALK_PROBABILITY = 0.5
+
+
+def talk() -> Talk | None:
+    """Whether people talk in the car, if the machine can tell."""
+    detector, _ = open_detector()
+    return None if detector is None else lambda samples: has_voice(detector, samples, TALK_PROBABILITY)
 
 
 class AssistantNode(ManagedNode):
@@ -51,19 +62,22 @@ class AssistantNode(ManagedNode):
         self._engine: Engine | None = None
         super().__init__("assistant", STAGES, **options)
         self._settings = self.parameters(AssistantConfig, applied=self._apply)
+        self._feedback = self.parameters(FeedbackConfig, "feedback", applied=self._apply)
 
     def configure(self) -> None:
         config = self._settings.config
         self._engine = self._loaded(config.engine)
         self._constants = self._trusted(self._engine)
         self._planner = self._timed(self._engine, PlanTable.load(plans_path(config.rung), weights_path(config.rung)))
-        self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice)
+        self.create_outputs(Utterance, LatencyReport, TrustReport, MemoryReport, SceneReport, PathAdvice, Glance)
         self._inputs = [self._subscribe(topic, msgtype) for topic, msgtype in (TOPICS | MACHINE_TOPICS).items()]
+        self._inputs.append(self.create_subscription(SpeechStatus, "speech/status", self._heard, REQUEST_QOS))
 
     def activate(self) -> None:
         self._inbox = Inbox(self._settings.config, self.clock)
-        self._worker = Worker(self._session(self._inbox), self.publish, self._successor)
-        self._intake = Intake(self._inbox, self._worker.submit, self._worker.refuse)
+        session, settings = self._session(self._inbox), self._feedback.config
+        self._worker = worker = Worker(session, self.publish, self._successor, settings, talk())
+        self._intake = Intake(self._inbox, worker.submit, worker.refuse, worker.tell, worker.command)
         self._worker.start()
 
     def deactivate(self) -> None:
@@ -85,7 +99,7 @@ class AssistantNode(ManagedNode):
             self.times.add({stage: getattr(output, f"{stage}_ms") for stage in STAGES}, self.clock.monotonic_s())
 
     def tasks(self) -> list[Any]:
-        return [self._input_status, self._engine_status, self._worker_status]
+        return [self._input_status, self._engine_status, self._worker_status, self._feedback_status]
 
     def busy_s(self) -> float:
         return 0.0 if self._worker is None else self._worker.busy_s
@@ -131,9 +145,20 @@ class AssistantNode(ManagedNode):
         qos = RELIABLE.get(topic, qos_profile_sensor_data)
         return self.create_subscription(message_class(msgtype), topic, receive, qos)
 
-    def _apply(self, config: AssistantConfig) -> None:
+    def _heard(self, message: Any) -> None:
         if self._worker is not None:
-            self._worker.configure(config)
+            self._worker.heard(message)
+
+    def _apply(self, _: Any) -> None:
+        if self._worker is not None:
+            self._worker.configure(self._settings.config, self._feedback.config)
+
+    def _feedback_status(self) -> Status:
+        """How much is said of the tasks that run, and how reliable each kind has been."""
+        if self._worker is None:
+            return Status("feedback", Level.OK, "not active")
+        values = self._worker.narrator.standing()
+        return Status("feedback", Level.OK, "muted by the user" if values["muted"] else "speaking", values)
 
     def _engine_status(self) -> Status:
         """Which engine runs the model, and why a preferred one does not."""

@@ -40,7 +40,8 @@ def to_message(output: Any) -> Any:
     if isinstance(output, PathAdvice):
         return _path(output)
     message = MESSAGES[type(output)]()
-    message.header = Header(stamp=to_time(output.stamp_ns), frame_id=output.frame_id)
+    if hasattr(message, "header"):
+        message.header = Header(stamp=to_time(output.stamp_ns), frame_id=output.frame_id)
     for field in fields(output):
         value = getattr(output, field.name)
         if field.name in ("stamp_ns", "frame_id"):

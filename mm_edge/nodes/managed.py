@@ -11,9 +11,12 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile
 
+from mm_edge.assistant.narrator import Glance
 from mm_edge.assistant.outputs import OUTPUTS
 from mm_edge.compute.processing_time import Level, ProcessingTimes
+from mm_edge.feedback.playback import Ducking
 from mm_edge.nodes.config import DiagnosticsConfig, NodeConfig
 from mm_edge.nodes.convert import MESSAGES, to_message
 from mm_edge.nodes.diagnostics import Diagnostics, Status
@@ -22,6 +25,9 @@ from mm_edge.nodes.parameters import Parameters
 DONE, FAILED = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 OUTPUT_DEPTH = 100
 """Requests come in bursts, and each has its answer and its reports."""
+LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LATCHED = (Glance, Ducking)
+"""States rather than events: who comes late gets the newest."""
 
 
 class NodeClock:
@@ -87,7 +93,8 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]
         """Lifecycle publishers for these dataclasses of the core."""
         for output in types:
             topic, _ = OUTPUTS[output]
-            self._outputs[output] = self.create_lifecycle_publisher(MESSAGES[output], topic, OUTPUT_DEPTH)
+            qos = LATCHED_QOS if output in LATCHED else OUTPUT_DEPTH
+            self._outputs[output] = self.create_lifecycle_publisher(MESSAGES[output], topic, qos)
 
     def publish(self, output: Any) -> None:
         """Publish one of the types given to `create_outputs`, from any thread; silent once ROS was left."""

@@ -14,6 +14,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 
 from mm_edge import __version__
+from mm_edge.report import timeline
 from mm_edge.report.belief import SIZE, charts
 from mm_edge.report.recording import Recording
 from mm_edge.trust.constants import Belief
@@ -48,6 +49,7 @@ def write_page(
             verdicts=verdicts(recording),
             memory=curve(recording, "/memory", "physical_length", None),
             problems=problems(recording),
+            tasks=timeline.lines(recording, KINDS),
             stages=STAGES,
         ),
         encoding="utf-8",
@@ -112,7 +114,7 @@ def _sentence(recording: Recording, t_s: float, utterance: Any) -> dict[str, Any
     ends = [s.state for _, s in recording.of("/speech/status") if s.utterance_id == utterance.id]
     reports = [r for _, r in recording.of("/latency") if utterance.request_id and r.request_id == utterance.request_id]
     return {
-        "at": f"{int(t_s // 60)}:{t_s % 60:04.1f}",
+        "at": timeline.clock(t_s, 1),
         "picture": recording.picture(t_s),
         "kind": KINDS[utterance.kind],
         "question": asked.get(utterance.request_id, "")[:200],

@@ -17,7 +17,10 @@ from mm_edge.assistant import sensors
 from mm_edge.bags.reader import Bag
 from mm_edge.bags.types import BagError
 
-KEPT = ("/utterance", "/latency", "/trust", "/memory", "/speech/status", "/request", "/compute_state", "/diagnostics")
+KEPT = (
+    "/utterance", "/latency", "/trust", "/memory", "/speech/status", "/request", "/task_step", "/compute_state",
+    "/diagnostics",
+)  # fmt: skip
 AUDIO = "/speech/audio"
 PICTURES = {"/image": sensors.image, "/image/compressed": sensors.compressed_image}
 PICTURE_WIDTH = 240

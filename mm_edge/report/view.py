@@ -50,6 +50,8 @@ class View:
         """A message by its relative topic."""
         with self._lock:
             self._newest[topic] = message
+            if not hasattr(message, "header"):
+                return
             stamp_s = message.header.stamp.sec + message.header.stamp.nanosec / 1e9
             self._start_s = stamp_s if self._start_s is None else self._start_s
             if topic == "utterance":
@@ -66,7 +68,9 @@ class View:
             table.add_row(Panel(self._scene(), title="what it sees"), Panel(self._turn(), title="last turn"))
             passed_s = min(self._duration_s, time.monotonic() - self._began_s)
             newest = Text("\n", no_wrap=True, overflow="ellipsis").join(self._said[-LINES:])
-            said = Panel(newest, title="what it says", height=LINES + 2)
+            glance = self._newest.get("glance")
+            doing = f": {glance.data}" if glance is not None and glance.data else ""
+            said = Panel(newest, title=Text(f"what it says{doing}"), height=LINES + 2)
             title = Text(f"{self._title}   {passed_s:.0f} s of {self._duration_s:.0f} s", "bold")
             return Group(title, table, said)
 

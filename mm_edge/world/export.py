@@ -38,8 +38,12 @@ FIRST_REQUEST_S, BETWEEN_REQUESTS_S = 4.5, (3.5, 5.5)
 PAST_ASKED = 3
 """Of so many requests, one is about the past."""
 DEADLINES_MS = (150.0, 300.0, 500.0, 1000.0)
-STEPS = ("find a charger", "reserve it", "add it to the route")
-FIRST_STEP_S, BETWEEN_STEPS_S = 12.0, 4.0
+STEPS = (
+    ("find a charger", "Ionity, six minutes away"),
+    ("reserve it", "bay four"),
+    ("add it to the route", "42 minutes"),
+)
+FIRST_STEP_S, BETWEEN_STEPS_S = 12.0, 6.0
 STARTED, SUCCEEDED = 0, 1
 TRUTH = "mm_edge/msg/SceneReport"
 IMAGE, STATE = "sensor_msgs/msg/CompressedImage", "mm_edge/msg/VehicleState"
@@ -157,14 +161,14 @@ def request(name: str, text: str, deadline_ms: float, t_s: float) -> dict[str, A
 
 
 def _steps(drive: Drive) -> Iterator[Timed]:
-    for index, name in enumerate(STEPS):
+    for index, (name, result) in enumerate(STEPS):
         began_s = FIRST_STEP_S + index * BETWEEN_STEPS_S
-        for t_s, status in ((began_s, STARTED), (began_s + BETWEEN_STEPS_S - 0.5, SUCCEEDED)):
+        for t_s, status, found in ((began_s, STARTED, ""), (began_s + BETWEEN_STEPS_S - 0.5, SUCCEEDED, result)):
             if t_s < drive.duration_s:
-                yield t_s, "task_step", STEP, _step(index, name, status, t_s)
+                yield t_s, "task_step", STEP, _step(index, name, status, found, t_s)
 
 
-def _step(index: int, name: str, status: int, t_s: float) -> dict[str, Any]:
+def _step(index: int, name: str, status: int, result: str, t_s: float) -> dict[str, Any]:
     return {
         "header": header(_stamp_ns(t_s)),
         "task_id": "charge",
@@ -173,6 +177,8 @@ def _step(index: int, name: str, status: int, t_s: float) -> dict[str, Any]:
         "count": len(STEPS),
         "name": name,
         "status": status,
+        "result": result,
+        "kind": "charging",
     }
 
 

@@ -56,3 +56,13 @@ def test_there_is_nothing_to_learn_of_one_kind_or_of_other_lengths(wrong: list[i
 def test_a_damaged_one_is_refused(probe: Probe) -> None:
     with pytest.raises(ValueError, match="do not fit"):
         Probe.of(probe.state() | {"weights": [1.0]})
+
+
+def test_where_nearly_all_is_easy_it_still_converges() -> None:
+    rng = np.random.default_rng(3)
+    odds = np.where(rng.random((2000, 4)) < 0.1, rng.uniform(0.3, 1.0, (2000, 4)), 1.0)
+    wrong = (odds.min(1) < 0.45) & (rng.random(2000) < 0.7)
+    probe = Probe.fit([features(context(*each)) for each in odds.tolist()], wrong, 0.15)
+    assert wrong.mean() < 0.1
+    assert abs(probe.bias) < 20
+    assert 0.1 < np.mean([probe.is_hard(context(*each)) for each in odds[:500].tolist()]) < 0.2

@@ -73,6 +73,26 @@ def test_pause_holds_back_what_is_not_urgent() -> None:
     assert spoken(queue) == ["a"]
 
 
+def test_of_progress_that_has_to_wait_only_the_newest_is_kept() -> None:
+    def progress(name: str, priority: Priority = Priority.LOW) -> Utterance:
+        return Utterance(0, name, f"This is {name}.", Kind.PROGRESS, priority)
+
+    queue = filled(progress("before"))
+    queue.listening = True
+    _, events = queue.add(progress("newer"), S, 1.0)
+    assert [(e.item.utterance.id, e.state) for e in events] == [("before", State.EXPIRED), ("newer", State.QUEUED)]
+    queue.add(progress("end", Priority.NORMAL), S, 1.0)
+    queue.add(sentence("answer"), S, 1.0)
+    assert spoken(queue) == []
+    queue.listening = False
+    assert spoken(queue) == ["end", "answer"]
+
+
+def test_what_does_not_have_to_wait_is_all_kept() -> None:
+    queue = filled(*(Utterance(0, name, name, Kind.PROGRESS, Priority.LOW) for name in "ab"))
+    assert spoken(queue) == ["a", "b"]
+
+
 def test_stop_interrupts_all_that_waits() -> None:
     events = filled(sentence("a"), sentence("b")).control(Control.STOP)
     assert [e.state for e in events] == [State.INTERRUPTED] * 2

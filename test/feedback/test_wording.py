@@ -1,15 +1,10 @@
-"""Wording of doubt, and of what a task's steps say."""
+"""Wording of doubt."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
-from mm_edge.assistant.clock import ManualClock
-from mm_edge.feedback.progress import FAILED, MAX_CHARACTERS, STARTED, SUCCEEDED, progress, sentence
-from mm_edge.feedback.utterance import Priority
-from mm_edge.feedback.wording import hedged, unsure
+from mm_edge.feedback.wording import MAX_CHARACTERS, ask, hedged, short, unsure
 
 
 def test_doubt_is_put_in_front() -> None:
@@ -26,30 +21,21 @@ def test_unsure_names_the_topic() -> None:
     assert unsure("something else") == "I am not sure."
 
 
-def step(**fields: object) -> SimpleNamespace:
-    header = SimpleNamespace(stamp=SimpleNamespace(sec=0, nanosec=0), frame_id="")
-    values = {"task_id": "t", "task": "parking", "index": 2, "count": 3, "name": "find a spot", "result": ""}
-    return SimpleNamespace(header=header, status=STARTED, **(values | fields))
-
-
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("options", "question"),
     [
-        ({}, "Step 2 of 3: find a spot."),
-        ({"status": SUCCEEDED, "result": "level two"}, "Find a spot: level two."),
-        ({"status": FAILED, "result": "no\nspot left."}, "Find a spot failed: no spot left."),
-        ({"name": ""}, ""),
-        ({"status": 77}, ""),
+        (["the office", "the gym"], "Do you mean the office or the gym?"),
+        (["the office.", "the gym", "home"], "Do you mean the office or the gym?"),
+        (["the office", "the  office"], "Do you mean the office?"),
+        (["", " . "], "Can you say that in other words?"),
+        ([], "Can you say that in other words?"),
     ],
 )
-def test_a_step_in_one_sentence(fields: dict[str, object], said: str) -> None:
-    values = vars(step()) | fields
-    assert sentence(SimpleNamespace(**values)) == said
+def test_a_question_offers_at_most_two_options(options: list[str], question: str) -> None:
+    assert ask(options) == question
 
 
-def test_a_failed_step_matters_more_and_endless_text_is_cut() -> None:
-    values = vars(step()) | {"status": FAILED, "result": "word " * 10_000}
-    utterance = progress(SimpleNamespace(**values), ManualClock(5))
-    assert utterance is not None
-    assert utterance.priority == Priority.NORMAL
-    assert len(utterance.text) < 2 * MAX_CHARACTERS
+def test_endless_text_is_cut_at_a_word() -> None:
+    cut = short("word " * 10_000)
+    assert len(cut) <= MAX_CHARACTERS
+    assert cut.endswith("word")

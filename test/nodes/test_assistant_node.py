@@ -190,6 +190,9 @@ def test_a_parameter_that_does_not_fit_is_refused_later(assistant) -> None:
         assert not assistant.set_parameters([Parameter(name, value=value)])[0].successful
     assert assistant.set_parameters([Parameter("max_passes", value=2)])[0].successful
     assert assistant._worker._session.config.max_passes == 2
+    assert not assistant.set_parameters([Parameter("feedback.end_from", value=0.1)])[0].successful
+    assert assistant.set_parameters([Parameter("feedback.quiet_s", value=2.0)])[0].successful
+    assert assistant._worker.narrator.policy.config.quiet_s == 2.0
 
 
 def test_missing_weights_are_named_and_the_node_stays(start, probe, until, monkeypatch) -> None:
@@ -282,9 +285,10 @@ def test_an_engine_that_hangs_is_replaced_and_the_drive_goes_on(start, probe, un
 
 
 def test_a_backend_that_hangs_again_is_left_for_the_next_one(start, probe, until, monkeypatch) -> None:
+    import mm_edge.assistant.opening as opening
     import mm_edge.nodes.assistant as room
 
-    release, begun, real = threading.Event(), [], room.load
+    release, begun, real = threading.Event(), [], opening.load
 
     def load(rung: str, threads: int, backend: str, precision: str):
         begun.append(backend)
@@ -293,7 +297,7 @@ def test_a_backend_that_hangs_again_is_left_for_the_next_one(start, probe, until
             engine.prefill = lambda *_: release.wait(60)
         return engine
 
-    monkeypatch.setattr(room, "load", load)
+    monkeypatch.setattr(opening, "load", load)
     monkeypatch.setattr(room, "next_backend", lambda engine: f"behind {engine.name}")
     node = start(room.AssistantNode, "-p", "watchdog_s:=1.0", "-p", "engine:=torch")
     node._engine.prefill = lambda *_: release.wait(60)
@@ -357,3 +361,24 @@ def test_a_state_of_no_numbers_changes_nothing(assistant, probe, until) -> None:
     probe.ask("what is ahead", deadline_ms=2000.0)
     until(probe.finals, assistant, probe.node)
     assert assistant._planner.latency.slowdown == 1.0
+
+
+def test_a_task_is_told_shown_and_diagnosed(assistant, probe, until) -> None:
+    from mm_edge.msg import SpeechStatus, TaskStep, Utterance
+    from std_msgs.msg import String
+
+    glances: list[str] = []
+    probe.node.create_subscription(String, "glance", lambda message: glances.append(message.data), 10)
+    statuses = probe.node.create_publisher(SpeechStatus, "speech/status", 10)
+    until(lambda: probe.node.count_publishers("glance") and statuses.get_subscription_count(), assistant, probe.node)
+    probe.publish("task_step", stamped(TaskStep(task_id="t", task="pizza", index=1, count=2, name="find Luigi")))
+    until(lambda: glances and probe.utterances, assistant, probe.node)
+    (remark,) = probe.utterances
+    assert (remark.text, remark.kind) == ("OK, find Luigi first.", Utterance.PROGRESS)
+    assert glances == ["1/2 find Luigi"]
+    shown = lambda: {pair.key: pair.value for pair in probe.statuses["assistant: feedback"].values}  # noqa: E731
+    until(lambda: shown().get("verbosity of pizza") == "3", assistant, probe.node)
+    probe.publish("speech/control", String(data="mute"))
+    until(lambda: probe.message("assistant: feedback") == "muted by the user", assistant, probe.node)
+    statuses.publish(SpeechStatus(utterance_id=remark.id, state=SpeechStatus.MUTED))
+    until(lambda: glances[-1] == "muted, 1/2 find Luigi", assistant, probe.node)

@@ -25,6 +25,36 @@ def test_a_sentence_is_spoken_and_answered_for(start, probe, until) -> None:
     assert sum(len(piece.samples) for piece in audio) > 0.1 * audio[0].sample_rate_hz
 
 
+def test_a_voice_on_audio_stops_speech_and_other_sounds_may_come_back(start, probe, until) -> None:
+    pytest.importorskip("espeakng_loader")
+    from mm_edge.feedback.config import SpeakerConfig
+    from mm_edge.feedback.hearing import open_detector
+    from mm_edge.feedback.voice import open_voice
+
+    if open_detector()[0] is None:
+        pytest.skip(open_detector()[1])
+    import mm_edge.msg as msg
+    from std_msgs.msg import Float32
+
+    from mm_edge.nodes.speaker import SpeakerNode
+
+    voice, said = open_voice(SpeakerConfig()), []
+    voice.speak("Wait, please stop talking for a moment, will you?", lambda x: said.append(x) or True)
+    gains, states = [], []
+    probe.node.create_subscription(Float32, "speech/ducking", lambda m: gains.append(m.data), 10)
+    probe.node.create_subscription(msg.SpeechStatus, "speech/status", lambda m: states.append(m.state), 100)
+    publisher = probe.node.create_publisher(msg.Utterance, "utterance", 10)
+    node = start(SpeakerNode, "-p", "sound_device:=none", connected=False)
+    until(lambda: node._active and publisher.get_subscription_count() > 1, node, probe.node)
+    until(lambda: probe.node.count_publishers("speech/ducking") > 0, node, probe.node)
+    publisher.publish(msg.Utterance(id="u1", text="This is a long sentence about nothing at all. " * 5, priority=1))
+    until(lambda: msg.SpeechStatus.STARTED in states, node, probe.node)
+    for samples in said:
+        probe.publish("audio", msg.AudioChunk(sample_rate_hz=voice.sample_rate_hz, channels=1, samples=samples))
+    until(lambda: msg.SpeechStatus.INTERRUPTED in states and len(gains) == 2, node, probe.node)
+    assert gains == [-12.0, 0.0]
+
+
 def test_a_missing_voice_is_named(start, probe, until) -> None:
     from mm_edge.nodes.speaker import SpeakerNode
 

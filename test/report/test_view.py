@@ -53,6 +53,15 @@ def test_a_turn_is_shown_with_its_time_its_trust_and_its_memory() -> None:
     assert "The light is red." in page
 
 
+def test_what_is_going_on_stands_above_what_is_said() -> None:
+    on = console()
+    view = View("drive", 60.0, console=on)
+    view.receive("speech/ducking", build("std_msgs/msg/Float32", {"data": -12.0}))
+    view.receive("glance", build("std_msgs/msg/String", {"data": "1/3 find a charger"}))
+
+    assert "what it says: 1/3 find a charger" in shown(view, on)
+
+
 def test_before_the_first_turn_there_is_nothing_yet() -> None:
     on = console()
 

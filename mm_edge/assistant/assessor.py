@@ -6,7 +6,6 @@ deadlines or how drafts are made.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -24,12 +23,6 @@ from mm_edge.trust.monitors import Outcomes
 from mm_edge.trust.novelty import sight
 from mm_edge.trust.options import probabilities
 from mm_edge.trust.report import Verdict
-
-CORRECTION = re.compile(
-    r"(no|nope|sorry|but)?[ ,]*(you are|you're|that is|that's|that was|this is|it is|it's)?[ ,]*"
-    r"(wrong|incorrect|not (right|true|correct)|false)[ .!]*"
-)
-"""What people say to a wrong answer, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +69,9 @@ class Assessor:
         self._agreement.look(picture, observation.stamp_ns, observation.state, now_s)
         self._outcomes.look(percept.facts, now_s)
 
-    def hear(self, text: str, now_s: float) -> bool:
-        """A request may be about the last answer; whether it says that this was wrong."""
-        return bool(CORRECTION.fullmatch(text.strip().lower())) and self._outcomes.corrected(now_s)
+    def contradicted(self, at_s: float) -> None:
+        """Somebody said then that the last answer is wrong."""
+        self._outcomes.corrected(at_s)
 
     def judge(self, answer: Answer, image_age_ms: float = nan, state_age_ms: float = nan) -> Judgement:
         about_scene = answer.topic not in EYELESS_TOPICS

@@ -28,6 +28,8 @@ from mm_edge.model.observation import AUDIO_RATE_HZ, AUDIO_WINDOW_S, Observation
 
 T = TypeVar("T")
 
+MOST_CONTRADICTIONS = 16
+"""That wait for the worker."""
 JUMP_BACK_NS = 1_000_000_000
 """A stamp this far behind the newest one means that time began anew; less is a message out of order."""
 FOREIGN_CLOCK_S = 600.0
@@ -94,6 +96,7 @@ class Inbox:
         self._unseen_image = False
         self._last_look_s = -1e9
         self._skipped = 0
+        self._contradicted_s: deque[float] = deque(maxlen=MOST_CONTRADICTIONS)
         self._closed = False
         self._machine: Slot[ComputeState] | None = None
         self._computer = device_name()
@@ -121,6 +124,14 @@ class Inbox:
             joined = samples if before is None else np.concatenate([before.value, samples])
             if self._put("audio", stamp_ns, joined[-round(AUDIO_RATE_HZ * AUDIO_WINDOW_S) :]):
                 self._wake()
+
+    def contradict(self) -> None:
+        """Somebody says that the last answer is wrong."""
+        self._contradicted_s.append(self.clock.monotonic_s())
+
+    def contradictions(self) -> list[float]:
+        """When that was said since the last call, on the monotonic clock."""
+        return [self._contradicted_s.popleft() for _ in range(len(self._contradicted_s))]
 
     def put_request(self, request: Request) -> Pending | None:
         """Queue a request by its deadline; None when too many wait already."""

@@ -7,6 +7,7 @@ several threads. Knows nothing about ROS or about who calls it when.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,10 +38,15 @@ from mm_edge.trust.report import TrustReport, Verdict
 SPOKEN = {
     "be quiet": "mute", "mute": "mute", "speak again": "unmute", "unmute": "unmute",
     "say more": "more", "tell me more": "more", "more": "more", "say less": "less", "less": "less", "normal": "normal",
-    "why": "why", "stop": "stop", "that is wrong": "wrong", "that was wrong": "wrong", "wrong": "wrong",
+    "why": "why", "stop": "stop",
 }  # fmt: skip
 """Requests that are about feedback itself, and the words of speech/control that they stand for."""
-WORDS = frozenset(SPOKEN.values())
+CORRECTION = re.compile(
+    r"(no|nope|sorry|but)?[ ,]*(you are|you're|that is|that's|that was|this is|it is|it's)?[ ,]*"
+    r"(wrong|incorrect|not (right|true|correct)|false)"
+)
+"""What people say to a wrong answer, and nothing else."""
+WORDS = frozenset({*SPOKEN.values(), "wrong"})
 REPLIES = {
     "mute": "OK, I am quiet.", "unmute": "OK, I speak again.", "more": "OK, I say more.", "less": "OK, I say less.",
     "normal": "OK, as usual.", "stop": "OK.", "wrong": "Thank you, I will be more careful.",
@@ -49,6 +55,8 @@ PLAIN = frozenset({About.PLAN, About.RESULT, About.REMAINING, About.STILL, About
 """Remarks that wait behind answers."""
 ALARM_LASTS_S = 5.0
 """How long an unfamiliar picture makes everything new."""
+PLAIN_FROM, DOUBTFUL_FROM = 0.7, 0.4
+"""From which probability up a task's result is said plainly, or with doubt, if nothing else is set."""
 KEPT_REQUESTS, SHOWN_KINDS = 256, 8
 WATCHING = "watching"
 """The kind of turns that nobody asked for."""
@@ -82,7 +90,7 @@ class Narrator:
         self._name = name
         self._talk = talk
         self._lock = threading.Lock()
-        self._progress = Progress(settings, self.policy, Doubt(config.accept_probability, config.hedge_probability))
+        self._progress = Progress(settings, self.policy, _doubt(config))
         self._demand = Demand()
         self._novel_until_s = self._listened_s = -inf
         self._stakes: dict[str, Stakes] = {}
@@ -98,7 +106,7 @@ class Narrator:
         with self._lock:
             self.policy.config = settings
             self._progress.configure(settings)
-            self._progress.doubt = Doubt(config.accept_probability, config.hedge_probability)
+            self._progress.doubt = _doubt(config)
 
     # -- what comes in ------------------------------------------------------------------------------------------------
 
@@ -110,7 +118,8 @@ class Narrator:
 
     def asked(self, request: Request) -> list[Any]:
         """The final word for a request about feedback itself; nothing for any other, which is remembered."""
-        word = SPOKEN.get(" ".join(request.text.lower().split()).rstrip("?.!"))
+        text = " ".join(request.text.lower().split()).rstrip("?.!")
+        word = SPOKEN.get(text) or ("wrong" if CORRECTION.fullmatch(text) else "")
         reply = self._obeyed(word) if word else ""
         if reply:
             return [self._reply(reply, Kind.ANSWER, request_id=request.id, final=True)]
@@ -210,6 +219,8 @@ class Narrator:
                 return self._explanation()
             if word == "stop":
                 self._progress.stop()
+            if word == "wrong":
+                self._inbox.contradict()
             if word == "wrong" and self._latest is not None:
                 self.policy.failed(self._latest[0])
         if word in COMMANDS:
@@ -295,6 +306,11 @@ class Narrator:
         expires_ns = now_ns + round(self.policy.config.expires_s * 1e9)
         given: dict[str, Any] = {"priority": Priority.NORMAL} | fields
         return Utterance(stamp_ns or now_ns, self._name(), text, kind, expires_ns=expires_ns, **given)
+
+
+def _doubt(config: AssistantConfig) -> Doubt:
+    """What is told of tasks was found by others, and nothing was fitted to their probabilities."""
+    return Doubt(config.accept_probability or PLAIN_FROM, config.hedge_probability or DOUBTFUL_FROM)
 
 
 def _remember(known: dict[str, Any], key: str, value: Any) -> None:

@@ -182,7 +182,6 @@ class Session:
         """Answer a request as well as its deadline allows."""
         began_s, stopwatch = self.clock.monotonic_s(), Stopwatch()
         request = pending.request
-        self._assessor.hear(request.text, began_s)
         due_s = pending.due_s - self.config.reserve_s(request.deadline_ms)
         glance, thought = self._think(request.text, due_s, stopwatch)
         topic = REFUSE if thought.judgement.refused else thought.draft.topic
@@ -256,6 +255,8 @@ class Session:
         """The newest observation, encoded and remembered; a glance of a moment ago is reused, unless it was before
         `arrival_s`."""
         self._ages = Ages(self.inbox.input_age_ms(), **self.inbox.ages_ms())
+        for at_s in self.inbox.contradictions():
+            self._assessor.contradicted(at_s)
         self._begin_anew_if_time_did()
         now_s = self.clock.monotonic_s()
         if self._glance is None or not max(arrival_s, now_s - PERCEPT_REUSE_S) <= self._glance.at_s:

@@ -22,11 +22,11 @@ NOUNS = {
     "range": "the range",
 }
 NOT_SURE_YET = "I am not sure yet."
+NOT_ABOUT_THE_DRIVE = "I can only talk about the drive."
 MAX_CHARACTERS = 160
 """A name or result longer than this is cut: speech must stay short."""
 MOST_OPTIONS = 2
 """A question that is heard, not read, offers no more (Kirmayr et al. 2026, theme T3; the number is this project's)."""
-NOT_ABOUT_THE_DRIVE = "I can only talk about the drive."
 
 
 def hedged(sentence: str) -> str:

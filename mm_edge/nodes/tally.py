@@ -13,6 +13,10 @@ from mm_edge.trust.novelty import ALARM
 from mm_edge.trust.report import Verdict
 
 
+VERBOSITY = "verbosity "
+"""How a reason begins that is none to doubt (assistant/narrator.py)."""
+
+
 @dataclass(frozen=True)
 class Timeliness:
     """heard: whether there was any report; missed_share: of the requests, 0 when there was none."""
@@ -77,7 +81,7 @@ class Tally:
         answered = [report for report in reports if report.request_id]
         verdicts = Counter(report.verdict for report in answered)
         novel = sum(not report.novelty <= ALARM for report in reports)
-        reasons = Counter(reason for report in reports for reason in report.reasons)
+        reasons = Counter(r for report in reports for r in report.reasons if not r.startswith(VERBOSITY))
         values: dict[str, object] = {f"{verdict.name.lower()}": verdicts[verdict] for verdict in Verdict}
         values |= {
             "novel_pictures": novel,

@@ -95,28 +95,19 @@ def test_what_is_not_about_the_drive_is_refused(constants: TrustConstants) -> No
     assert not assessor.judge(replace(LIGHT, text="", topic="alert:siren")).refused
 
 
-@pytest.mark.parametrize(
-    "text", ["wrong", "No, that is wrong.", "that's not true", "You are wrong!", "no that's incorrect"]
-)
-def test_a_correction_counts_against_the_last_answer(assessor: Assessor, text: str) -> None:
+def test_a_contradiction_counts_against_the_last_answer(assessor: Assessor) -> None:
     assessor.said(assessor.judge(LIGHT), "light", 1.0)
+    assessor.contradicted(2.0)
 
-    assert assessor.hear(text, 2.0)
     assert assessor.risk_bound > 0.5
-
-
-@pytest.mark.parametrize("text", ["no", "is anything wrong with the tyres", "what is that", "wrong way round trip", ""])
-def test_other_requests_correct_nothing(assessor: Assessor, text: str) -> None:
-    assessor.said(assessor.judge(LIGHT), "light", 1.0)
-
-    assert not assessor.hear(text, 2.0)
-    assert isnan(assessor.risk_bound)
 
 
 def test_only_what_was_said_plainly_counts(assessor: Assessor) -> None:
     assessor.said(assessor.judge(replace(LIGHT, confidence=0.5)), "light", 1.0)
 
-    assert not assessor.hear("wrong", 2.0)
+    assessor.contradicted(2.0)
+
+    assert isnan(assessor.risk_bound)
 
 
 def test_right_answers_lower_the_bound_and_time_that_jumps_keeps_it(assessor: Assessor) -> None:
@@ -138,7 +129,7 @@ def test_a_successor_knows_how_answers_fared(assessor: Assessor, constants: Trus
 
     after.take_over(assessor)
     assessor.said(assessor.judge(LIGHT), "light", 101.0)
-    assessor.hear("wrong", 102.0)
+    assessor.contradicted(102.0)
 
     assert after.risk_bound == before < assessor.risk_bound
 

@@ -289,3 +289,20 @@ def test_a_message_of_another_shape_does_not_end_the_thread(make: Callable[..., 
     kept.until("OK, find first.")
     narration.stop()
     assert narrated.faults() == {"narration_failed", "bad_task_step"}
+
+
+@pytest.mark.parametrize(
+    "text", ["wrong", "No, that is wrong.", "that's not true", "You are wrong!", "no that's incorrect"]
+)
+def test_a_correction_reaches_what_watches_the_answers(narrated, text: str) -> None:
+    (reply,) = narrated.narrator.asked(Request(0, "w", text, 500.0))
+
+    assert reply.text == REPLIES["wrong"]
+    assert len(narrated.inbox.contradictions()) == 1
+    assert narrated.inbox.contradictions() == []
+
+
+@pytest.mark.parametrize("text", ["no", "is anything wrong with the tyres", "what is that", "wrong way round trip", ""])
+def test_other_requests_correct_nothing(narrated, text: str) -> None:
+    assert narrated.narrator.asked(Request(0, "w", text, 500.0)) == []
+    assert narrated.inbox.contradictions() == []

@@ -110,7 +110,8 @@ def test_reports_bound_the_risk_once_outcomes_are_known(parrot, constants, clock
 
     assert isnan(drive.ask(LIGHT, 100.0).trust.risk_bound)
     confirmed = drive.ask(LIGHT, 120.0).trust.risk_bound
-    corrected = drive.ask("no, that is wrong", 122.0).trust.risk_bound
+    drive.session.inbox.contradict()
+    corrected = drive.ask(LIGHT, 122.0).trust.risk_bound
 
     assert 0.0 < confirmed < corrected < 1.0
 
@@ -119,7 +120,7 @@ def test_many_corrections_make_it_doubt_itself(parrot, constants, clock, make) -
     drive = Drive(parrot, constants, clock, make)
     for number in range(12):
         drive.ask(LIGHT, 100.0 + 2 * number)
-        drive.ask("wrong", 101.0 + 2 * number)
+        drive.session.inbox.contradict()
 
     turn = drive.ask(LIGHT, 200.0)
 

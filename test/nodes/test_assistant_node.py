@@ -186,7 +186,7 @@ def test_a_wrong_parameter_leaves_the_default_and_is_named(start, probe, until) 
 def test_a_parameter_that_does_not_fit_is_refused_later(assistant) -> None:
     from rclpy.parameter import Parameter
 
-    for name, value in (("hedge_probability", 0.9), ("max_passes", 0), ("rung", "huge")):
+    for name, value in (("hedge_probability", 1.5), ("max_passes", 0), ("rung", "huge")):
         assert not assistant.set_parameters([Parameter(name, value=value)])[0].successful
     assert assistant.set_parameters([Parameter("max_passes", value=2)])[0].successful
     assert assistant._worker._session.config.max_passes == 2

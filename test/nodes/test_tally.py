@@ -42,7 +42,11 @@ def test_a_novelty_that_is_no_number_counts_as_novel() -> None:
 
 
 def test_the_newest_bound_is_shown_and_the_commonest_reason() -> None:
-    found = credit(trust(risk_bound=0.5), trust(risk_bound=0.2, reasons=["dark"]), trust(reasons=["dark"]))
+    found = credit(
+        trust(risk_bound=0.5, reasons=["verbosity 1: as usual"]),
+        trust(risk_bound=0.2, reasons=["dark", "verbosity 1: as usual"]),
+        trust(reasons=["dark", "verbosity 1: as usual"]),
+    )
 
     assert found.values["risk_bound"] == 0.2
     assert found.values["commonest_reason"] == "dark"

@@ -10,7 +10,8 @@ from mm_edge.training.plans import PLANS, measured
 
 def test_the_shipped_table_belongs_to_the_weights_and_has_every_plan_of_every_class() -> None:
     table = PlanTable.load(plans_path("small"), weights_path("small"))
-    assert {*table.rows} == {"now", "past", "watch"}
+    assert {*table.rows} == {"now", "past", "watch", "hard now", "hard past"}
+    assert table.probe is not None
     assert all({*plans} == {*PLANS} for plans in table.rows.values())
 
 

@@ -12,7 +12,6 @@ from mm_edge.trust.monitors import DISTRUST
 from mm_edge.trust.novelty import ALARM
 from mm_edge.trust.report import Verdict
 
-
 VERBOSITY = "verbosity "
 """How a reason begins that is none to doubt (assistant/narrator.py)."""
 

@@ -24,7 +24,7 @@ from mm_edge.model.tokenizer import EOS, Tokenizer
 
 MARGIN = 0.5
 """A claim that is found with less between the two likeliest words is hard, whatever its cue."""
-FORMAT = 1
+FORMAT = 2
 
 
 class RelayError(Exception):
@@ -33,18 +33,18 @@ class RelayError(Exception):
 
 @dataclass(frozen=True)
 class Cues:
-    """margins: cue -> mean margin of the small rung's words in the large one's sentences that begin with it; reference:
-    the mean over all sentences. The hashes are those of the weights."""
+    """margins: cue -> mean margin of the small rung's words in the large one's sentences that begin with it; enough:
+    from which margin on the small rung may word it. The hashes are those of the weights."""
 
     small_sha256: str
     large_sha256: str
-    reference: float
+    enough: float
     margins: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def easy(self) -> frozenset[str]:
-        """Cues whose margin is not below the mean."""
-        return frozenset(cue for cue, margin in self.margins.items() if margin >= self.reference)
+        """Cues of what the small rung may word."""
+        return frozenset(cue for cue, margin in self.margins.items() if margin >= self.enough)
 
     def save(self, path: Path) -> None:
         margins = {cue: round(margin, 5) for cue, margin in sorted(self.margins.items())}
@@ -52,7 +52,7 @@ class Cues:
             "format": FORMAT,
             "small_sha256": self.small_sha256,
             "large_sha256": self.large_sha256,
-            "reference": round(self.reference, 5),
+            "enough": round(self.enough, 5),
             "margins": margins,
         }
         path.write_text(json.dumps(document, indent=1) + "\n")
@@ -65,7 +65,7 @@ class Cues:
             if document["format"] != FORMAT:
                 raise ValueError(f"format {document['format']}, expected {FORMAT}")
             margins = {str(name): float(margin) for name, margin in document["margins"].items()}
-            cues = cls(document["small_sha256"], document["large_sha256"], float(document["reference"]), margins)
+            cues = cls(document["small_sha256"], document["large_sha256"], float(document["enough"]), margins)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RelayError(f"{path}: {error}") from error
         if (cues.small_sha256, cues.large_sha256) != (sha256(small), sha256(large)):

@@ -80,7 +80,7 @@ def test_cues_are_bound_to_both_weights(tmp_path: Path) -> None:
         Cues.load(tmp_path / "cues.json", other, other)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', '{"format": 7, "margins": {}}'])
+@pytest.mark.parametrize("content", ["", "[]", '{"format": 2}', '{"format": 7, "margins": {}}'])
 def test_damaged_cues_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "cues.json").write_text(content)
     with pytest.raises(RelayError):

@@ -72,7 +72,7 @@ class Size:
     answers: int
 
 
-FULL, QUICK = Size(32, 16, 90, 60, 80), Size(2, 1, 3, 2, 5)
+FULL, QUICK = Size(28, 14, 60, 40, 60), Size(2, 1, 3, 2, 5)
 
 
 @dataclass(frozen=True)

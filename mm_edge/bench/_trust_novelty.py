@@ -1,7 +1,7 @@
 """What the novelty of pictures is worth: generated ones against photographs and a camera that fails.
 
-Photographs and clips lie in the folder that the variable MM_EDGE_FOOTAGE names, else in ../shared/data beside the
-repository; without them only failures of the camera are told of.
+Photographs and clips lie in the folder that the variable MM_EDGE_FOOTAGE names, else in one beside the repository;
+without them only failures of the camera are told of.
 """
 
 from __future__ import annotations

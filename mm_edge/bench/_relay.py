@@ -1,7 +1,7 @@
 """What handing sentences over to the small rung saves the large one, and what it costs in right sentences.
 
-Longer answers, an introduction and what happened, are worded of the same claims by the large rung alone, the small one
-alone, the relay, and one that hands over as many sentences at random; each one word after the other, and at once.
+Sentences that tell what happened are worded of the same claims by the large rung alone, the small one alone, the relay,
+and one that hands over as many of them at random; each one word after the other, and all words at once.
 """
 
 from __future__ import annotations

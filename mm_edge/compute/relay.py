@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Cues:
     small_sha256: str
     large_sha256: str
     enough: float
-    margins: Mapping[str, float] = field(default_factory=dict)
+    margins: Mapping[str, float]
 
     @property
     def easy(self) -> frozenset[str]:

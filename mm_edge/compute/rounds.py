@@ -57,4 +57,4 @@ def _unseen(tokenizer: Tokenizer, ids: Sequence[int], facts: Facts) -> bool:
     if topic not in SEEN_BY_NAME or chance < SEEN:
         return False
     others = {tokenizer.id(other) for other in SCENE_FACTS[topic] if other not in (value, "none")}
-    return any(index in others for index in ids if index is not None)
+    return any(index in others for index in ids)

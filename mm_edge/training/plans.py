@@ -39,7 +39,7 @@ PLANS = (
 )
 """Those whose first pass is a complete sentence already: the deadline may end them after any. The limits are such that
 most sentences do not need them."""
-DRIVES, LOGS = 80, 60
+DRIVES, LOGS = 50, 45
 """Drives with questions about the present, and logs with questions about the past: twelve requests each."""
 PROBED_SEED = TUNING_SEED + 200_000
 """The first drive that the probe learns from: as many as the plans are measured on."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import nan
 
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.assistant.topics import EYELESS_TOPICS, REFUSE, STATED, VEHICLE_TOPICS, request_class, request_kind
+from mm_edge.assistant.topics import EYELESS_TOPICS, STATED, VEHICLE_TOPICS, request_class, request_kind
 from mm_edge.engine.base import Percept
 from mm_edge.model.features import fitted
 from mm_edge.model.observation import Observation
@@ -87,7 +87,6 @@ class Assessor:
             about_scene,
             {name: self._seen[name] for name in STATED.get(answer.topic, ()) if name in self._seen},
             doubts,
-            answer.topic == REFUSE or not answer.text or self._constants.scope.includes(answer.text),
         )
         return self._judge(evidence)
 

@@ -184,7 +184,7 @@ class Session:
         request = pending.request
         due_s = pending.due_s - self.config.reserve_s(request.deadline_ms)
         glance, thought = self._think(request.text, due_s, stopwatch)
-        topic = REFUSE if thought.judgement.refused else thought.draft.topic
+        topic = thought.draft.topic
         kind = Kind.REFUSED if topic == REFUSE else Kind.ANSWER
         if kind == Kind.ANSWER and thought.judgement.verdict in (Verdict.ABSTAINED, Verdict.ASKED):
             kind = Kind.UNSURE

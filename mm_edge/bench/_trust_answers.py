@@ -45,7 +45,7 @@ class Judged:
 
     @property
     def refused(self) -> bool:
-        return self.topic == REFUSE or self.judgement.refused
+        return self.topic == REFUSE
 
 
 def judged(

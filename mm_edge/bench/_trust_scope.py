@@ -9,23 +9,19 @@ import numpy as np
 from mm_edge.assistant.topics import REFUSE
 from mm_edge.engine.base import Engine
 from mm_edge.training.evaluate import routed
-from mm_edge.trust.constants import TrustConstants
 from mm_edge.world.crowd import REFUSED, crowd, out_of_scope
 
 
-def refusals(engine: Engine, constants: TrustConstants, seed: int, most: int) -> tuple[list[bool], list[bool]]:
+def refusals(engine: Engine, seed: int, most: int) -> tuple[list[bool], list[bool]]:
     """Whether each was refused, of at most `most` requests that are of no intent at all, and as many that a drive or
     its log can answer: both of the test split of CLINC150."""
     outside = out_of_scope("test")
     inside = [text for family, texts in crowd("test").items() if family != REFUSED for text in texts]
-    return _refused(engine, constants, seed, _some(outside, most)), _refused(
-        engine, constants, seed, _some(inside, most)
-    )
+    return _refused(engine, seed, _some(outside, most)), _refused(engine, seed, _some(inside, most))
 
 
-def _refused(engine: Engine, constants: TrustConstants, seed: int, requests: Sequence[str]) -> list[bool]:
-    topics = routed(engine, seed, requests)
-    return [topic == REFUSE or not constants.scope.includes(text) for topic, text in zip(topics, requests, strict=True)]
+def _refused(engine: Engine, seed: int, requests: Sequence[str]) -> list[bool]:
+    return [topic == REFUSE for topic in routed(engine, seed, requests)]
 
 
 def _some(requests: Sequence[str], most: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 Everything was fitted on tuning drives and on the crowd's training and validation requests, and is measured on held-out
 drives and its test requests: the answers of the plans that ship, judged as a session judges them. Both sides in one
-run: raw confidences beside calibrated ones, the network's own refusals beside both together.
+run: raw confidences beside calibrated ones.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def measure(seed: int, quick: bool) -> Result:
     pictures = novelty.generated(seed, size.pictures)
     scores = novelty.measured(engine, constants, pictures, size.clips_every)
     sets = novelty.option_sets(engine, constants, pictures)
-    outside, inside = refusals(engine, constants, seed, size.crowd)
+    outside, inside = refusals(engine, seed, size.crowd)
     whole = row("all", answers, BINS)
     headline = (
         _belief(answers, whole)

@@ -17,6 +17,7 @@ from torch import Tensor
 from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Scene
 from mm_edge.model.features import Features, features
 from mm_edge.model.graphs import CHUNK, QUESTIONS, SENTENCES, split_facts
+from mm_edge.model.hints import pieces
 from mm_edge.model.network import BEGIN, HIDDEN, STATED, WINDOW, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS, path, sample
@@ -121,6 +122,7 @@ class GraphEngine:
             scene.k[:, None],
             scene.v[:, None],
             torch.tensor([ids + [EOS] * filling]),
+            pieces(text),
             _number(known.length),
             bias[None],
             *_layers(known),

@@ -32,6 +32,7 @@ from mm_edge.model.block import Past
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import Features, features
 from mm_edge.model.flow import at, moved
+from mm_edge.model.hints import pieces
 from mm_edge.model.network import ASKED, CLAIMS, KV, WINDOW, Network
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import QUERIES, STEPS
@@ -106,18 +107,19 @@ class Prefill(nn.Module):
         scene_k: Tensor,
         scene_v: Tensor,
         request: Tensor,
+        hinting: Tensor,
         start: Tensor,
         bias: Tensor,
         log_bias: Tensor,
         *log: Tensor,
     ) -> tuple[Tensor, ...]:
-        """scene_k, scene_v: as `look` gives them; bias: [1, turn_length]; log: as `_log` takes it -> k, v [layers, 1,
-        heads, CLAIMS, d_head], the likeliest ids of what was asked [1, ASKED], and the likeliest claims, ids and
-        probabilities [1, CLAIMS, LIKELY]."""
+        """scene_k, scene_v: as `look` gives them; hinting: [1, MOST] pieces; bias: [1, turn_length]; log: as `_log`
+        takes it -> k, v [layers, 1, heads, CLAIMS, d_head], the likeliest ids of what was asked [1, ASKED], and the
+        likeliest claims, ids and probabilities [1, CLAIMS, LIKELY]."""
         network, n = self.network, self.network.config.scene_length
         seen = [*zip(scene_k.unbind(0), scene_v.unbind(0), strict=True)]
         scene = Past(network.placed(seen, start), bias[:, :n])
-        likely = network.understand(request, start, [scene], bias[:, n:])
+        likely = network.understand(request, start, [scene], bias[:, n:], hinting)
         asked = network.meant(likely)
         found = network.find(asked, start, [*_log(log, log_bias, start), scene])
         stated = torch.cat([asked[:, :1], network.meant(found)], 1)
@@ -258,7 +260,7 @@ def _finding(network: Network) -> tuple[Graph, ...]:
     }
     shown = {"bias": torch.zeros(1, config.scene_length)}
     scene = {f"scene_{kind}": torch.zeros(config.layers, 1, config.heads, config.scene_length, width) for kind in "kv"}
-    asked = {"request": torch.zeros(1, config.request_length, dtype=torch.long)}
+    asked = {"request": torch.zeros(1, config.request_length, dtype=torch.long), "hinting": pieces("")}
     questions = {"asked": torch.zeros(QUESTIONS, ASKED, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
     slots_seen = config.scene_length + QUERIES

@@ -54,14 +54,14 @@ def grown(small: Network, config: NetworkConfig) -> Network:
 
 @torch.no_grad()
 def reworded(network: Network, known: Tokenizer, wanted: Tokenizer) -> Network:
-    """The same network with the words of another tokenizer; those that it does not know begin as new ones, unlikely to
-    be said. Raises ValueError when the marks are other ones."""
+    """The same network with the words of another tokenizer and no hints; words that it does not know begin as new ones,
+    unlikely to be said. Raises ValueError when the marks are other ones."""
     marks = network.config.marks
     if [known.tokens[mark] for mark in known.marks] != [wanted.tokens[mark] for mark in wanted.marks]:
         raise ValueError("its marks are other ones")
-    config = replace(network.config, vocabulary=len(wanted))
+    config = replace(network.config, vocabulary=len(wanted), topics=len(wanted.topics))
     made = Network(config)
-    other = ("words.", "unsaid", "clock")
+    other = ("words.", "unsaid", "clock", "hints.")
     made.load_state_dict({n: t for n, t in network.state_dict().items() if not n.startswith(other)}, strict=False)
     made.unsaid.fill_(network.unsaid.min())
     rows = {token: row for row, token in enumerate(known.tokens[:-marks])}

@@ -27,6 +27,7 @@ from mm_edge.model.block import KV, Block, Past, Run, normalised
 from mm_edge.model.distance import angles, moved, pairs
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
 from mm_edge.model.flow import TIMES, at, clock, coloured, ramps
+from mm_edge.model.hints import Hints
 from mm_edge.model.motion import Motion
 from mm_edge.model.policy import QUERIES, Policy
 
@@ -53,12 +54,13 @@ one layer can tell the next where to look."""
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """marks: how many of the vocabulary's last words are marks; d: width; policy: width of the action head; conv:
-    channels of the camera's first convolution; the lengths are in tokens, that of the memory in slots of a head, on
-    average over a layer."""
+    """marks: how many of the vocabulary's last words are marks; topics: how many of its words are topics; d: width;
+    policy: width of the action head; conv: channels of the camera's first convolution; the lengths are in tokens, that
+    of the memory in slots of a head, on average over a layer."""
 
     vocabulary: int
     marks: int
+    topics: int = 1
     d: int = 160
     layers: int = 4
     heads: int = 4
@@ -121,6 +123,7 @@ class Network(nn.Module):
         self.asking = nn.Parameter(torch.randn(ASKED, d) * 0.5)
         self.finding = nn.Parameter(torch.randn(STATED, d) * 0.5)
         self.topic = nn.Linear(d, d, bias=False)
+        self.hints = Hints(config.vocabulary, config.topics)
         self.claim_place = nn.Parameter(torch.randn(CLAIMS, d) * 0.5)
         self.answer_styles = nn.Embedding(STYLES + 1, d)
         self.scene_place = nn.Parameter(torch.randn(config.scene_length, d) * 0.5)
@@ -208,11 +211,13 @@ class Network(nn.Module):
         """Keys and values of a scene that was read at the place 0, as if it had been read at `start` [1]."""
         return [(moved(k, start), v) for k, v in scene]
 
-    def understand(self, ids: Tensor, start: Tensor, past: Sequence[Past], bias: Tensor) -> Tensor:
+    def understand(
+        self, ids: Tensor, start: Tensor, past: Sequence[Past], bias: Tensor, pieces: Tensor | None = None
+    ) -> Tensor:
         """What a request asks -> logits [B, ASKED, V].
 
         ids: [B, t], t <= request_length; start: [1], the place of the scene, which is all that is in `past`; bias:
-        [B, t], hides what is only filling.
+        [B, t], hides what is only filling; pieces: of its text, as Hints takes them.
         """
         asked = self.text(F.pad(ids, (WINDOW, 0)))
         x = torch.cat([asked, self.asking.expand(len(ids), -1, -1)], 1)
@@ -220,7 +225,8 @@ class Network(nn.Module):
         places = start + self.config.scene_length + torch.cat([torch.arange(ids.shape[1]), after])
         mask = _causal(x.shape[1], F.pad(bias, (0, ASKED)))
         states = self._run(x, places, start, past, mask, "understand").states
-        return self.say(states[-1][:, -ASKED:])
+        asked = self.say(states[-1][:, -ASKED:])
+        return asked if pieces is None else self.hints(asked, pieces)
 
     def find(self, asked: Tensor, start: Tensor, past: Sequence[Past]) -> Tensor:
         """What a right answer states -> logits [B, STATED, V].

@@ -36,6 +36,7 @@ class Tokenizer:
         self.names = [index for index in self.marks if self.tokens[index].startswith("@")]
         self._any = {index: self._ids[f"{self.tokens[index][0]}0"] for index in self.marks}
         self.language = {tuple(self._whole(sentence)) for sentence in self.sentences}
+        self.topics = [index for token, index in self._ids.items() if token.startswith("<") and token not in SPECIAL]
         self.unasked = [index for token, index in self._ids.items() if token.startswith(UNASKED)]
         """The topics that are no answer to a request."""
 

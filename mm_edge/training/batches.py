@@ -250,14 +250,19 @@ def _stacked(made: list[tuple[int, list[int], list[int]]], short: int, limit: in
 
 def _request(journey: Journey, rng: np.random.Generator) -> tuple[str, str, str]:
     """A request with names marked, its topic, and the word of the log that it is about."""
-    chance = rng.random()
-    if chance < CROWD:
+    if rng.random() < CROWD:
         text, topic, about = _crowd(rng)
         return journey.names.marked(text), topic, about
-    if chance < CROWD + PAST:
+    return own_request(journey, rng)
+
+
+def own_request(journey: Journey, rng: np.random.Generator) -> tuple[str, str, str]:
+    """The same, in the drives' own words."""
+    chance = rng.random() * (1 - CROWD)
+    if chance < PAST:
         question = ask_history(journey, rng)
         return journey.names.marked(question.text), f"<{question.topic}>", question.about
-    if chance < CROWD + PAST + TELLING:
+    if chance < PAST + TELLING:
         family = pick(rng, [*REQUESTS])
         return worded(rng, REQUESTS[family], ENDINGS), f"<{family}>", ""
     family = pick(rng, [*WORDINGS])
@@ -269,13 +274,13 @@ def _crowd(rng: np.random.Generator) -> tuple[str, str, str]:
     family = REFUSED if rng.random() < CROWD_REFUSED else str(rng.choice(sorted(requests.keys() - {REFUSED})))
     text = requests[family][rng.integers(len(requests[family]))]
     if family == REFUSED and rng.random() < FRAGMENTS:
-        text = _fragment(text, rng)
+        text = fragment(text, rng)
     elif rng.random() < CARELESS:
         text = " ".join(word for word in text.split() if rng.random() >= LEFT_OUT)
     return text, f"<{family}>", ABOUT_KIND.get(family, "")
 
 
-def _fragment(text: str, rng: np.random.Generator) -> str:
+def fragment(text: str, rng: np.random.Generator) -> str:
     """The beginning of a request, or letters that mean nothing."""
     if rng.random() < 0.5:
         begun = " ".join(text.split()[: rng.integers(1, 4)])

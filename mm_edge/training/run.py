@@ -17,6 +17,7 @@ import torch.multiprocessing as mp
 from mm_edge.engine import open_engine
 from mm_edge.engine.reference import reference_path, write_reference
 from mm_edge.errors import UserError
+from mm_edge.training.hints import fit as fit_hints
 from mm_edge.training.plans import fit as fit_plans
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
@@ -45,6 +46,7 @@ def run(recipe: Recipe) -> Path:
         mp.spawn(_process, (recipe, _free_port()), recipe.processes)
     weights = recipe.out / "weights.safetensors"
     if answers:
+        fit_hints(weights)
         write_reference(open_engine(weights), reference_path(weights))
         fit_trust(weights, recipe.out / "weights.trust.json")
         fit_plans(weights, recipe.out / "weights.plans.json")

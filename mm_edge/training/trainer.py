@@ -75,6 +75,10 @@ def new_tokenizer() -> Tokenizer:
     return Tokenizer(vocabulary(), sorted(heard - set(vocabulary())), sentences())
 
 
+def config_of(tokenizer: Tokenizer, rung: str) -> NetworkConfig:
+    return NetworkConfig(len(tokenizer), len(tokenizer.marks), len(tokenizer.topics), **RUNGS[rung])
+
+
 class Trainer:
     """One process's part of a run. `process` 0 writes; the others only compute."""
 
@@ -83,7 +87,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.process = recipe, process
         self.tokenizer = new_tokenizer()
-        self.config = NetworkConfig(len(self.tokenizer), len(self.tokenizer.marks), **RUNGS[recipe.rung])
+        self.config = config_of(self.tokenizer, recipe.rung)
         if recipe.begin is None:
             self.network = Network(self.config)
             name_values(self.network, self.tokenizer)

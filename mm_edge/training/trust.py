@@ -33,12 +33,10 @@ from mm_edge.model.checkpoint import sha256
 from mm_edge.model.schema import SCENE_FACTS
 from mm_edge.training.evaluate import Asked, asked_now, asked_past, outcome
 from mm_edge.training.recipe import TUNING_SEED
-from mm_edge.training.scope import fit as fit_scope
 from mm_edge.trust.calibration import Calibration
 from mm_edge.trust.constants import Belief, TrustConstants
 from mm_edge.trust.novelty import Novelty, sight
 from mm_edge.trust.options import Options, probabilities
-from mm_edge.trust.scope import Scope
 from mm_edge.trust.selection import reliability, risk_coverage
 from mm_edge.world.drive import Drive
 
@@ -109,7 +107,7 @@ def fit(weights: Path, out: Path, precision: str = "fp32") -> TrustConstants:
         raise EngineError("; ".join(engine.refused))
     answers = answered(engine, TUNING_SEED, DRIVES, LOGS)
     sights = [*seen(engine, TUNING_SEED + DRIVES, SIGHTS)]
-    constants = fitted(sha256(weights), precision, answers, sights, fit_scope(TUNING_SEED + DRIVES + SIGHTS))
+    constants = fitted(sha256(weights), precision, answers, sights)
     constants.save(out)
     return constants
 
@@ -120,9 +118,7 @@ def require() -> None:
         raise UserError('thresholds of trust are fitted by MAPIE: pip install "mm_edge[calibration]"')
 
 
-def fitted(
-    weights_sha256: str, precision: str, answers: Answers, sights: Sequence[Seen], scope: Scope
-) -> TrustConstants:
+def fitted(weights_sha256: str, precision: str, answers: Answers, sights: Sequence[Seen]) -> TrustConstants:
     """Raises ValueError when there are no answers of a kind, or fewer than four pictures."""
     beliefs = tuple(believed(decoders, given) for decoders, given in answers.items())
     vectors = np.array([each.vector for each in sights])
@@ -132,7 +128,7 @@ def fitted(
         for name, pair in each.facts.items():
             facts[name].append(pair)
     novelty = Novelty.fit(vectors[:half], vectors[half:])
-    return TrustConstants(weights_sha256, precision, beliefs, novelty, Options.fit(facts), scope)
+    return TrustConstants(weights_sha256, precision, beliefs, novelty, Options.fit(facts))
 
 
 def believed(decoders: tuple[str, ...], answers: Sequence[Answer]) -> Belief:

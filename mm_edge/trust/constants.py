@@ -20,9 +20,8 @@ from mm_edge.model.checkpoint import sha256
 from mm_edge.trust.calibration import Calibration
 from mm_edge.trust.novelty import Novelty
 from mm_edge.trust.options import Options
-from mm_edge.trust.scope import EVERYTHING, PIECES, Scope
 
-FORMAT = 2
+FORMAT = 3
 DIGITS = 4
 
 
@@ -46,14 +45,13 @@ class Belief:
 
 @dataclass(frozen=True)
 class TrustConstants:
-    """weights_sha256, precision: of what the constants were fitted for; scope: which requests are about the drive."""
+    """weights_sha256, precision: of what the constants were fitted for."""
 
     weights_sha256: str
     precision: str
     beliefs: tuple[Belief, ...]
     novelty: Novelty
     options: Options
-    scope: Scope = EVERYTHING
 
     def belief(self, decoder: str) -> Belief:
         """Raises TrustError for a decoder that nothing was fitted for."""
@@ -77,11 +75,6 @@ class TrustConstants:
             "precision": self.precision,
             "beliefs": [_belief_document(belief) for belief in self.beliefs],
             "options": dict(self.options.floors),
-            "scope": {
-                "refuse": self.scope.refuse,
-                "bias": self.scope.bias,
-                "weights": _rounded(self.scope.weights),
-            },
             "novelty": {
                 "typical": novelty.typical,
                 "extreme": novelty.extreme,
@@ -105,7 +98,6 @@ class TrustConstants:
                 tuple(_belief(each) for each in document["beliefs"]),
                 _novelty(document["novelty"]),
                 Options({fact: _number(floor) for fact, floor in document["options"].items()}),
-                _scope(document["scope"]),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrustError(f"{path}: {error}; mm-edge trust makes it anew") from error
@@ -150,13 +142,6 @@ def _novelty(document: Mapping[str, Any]) -> Novelty:
     if scale.shape != mean.shape or not all(np.isfinite(part).all() for part in (mean, scale, triangle)):
         raise ValueError("novelty of no numbers")
     return Novelty(mean, scale, whiten, _number(document["typical"]), _number(document["extreme"]))
-
-
-def _scope(document: Mapping[str, Any]) -> Scope:
-    weights = np.array(document["weights"], np.float64)
-    if weights.shape != (PIECES,) or not np.isfinite(weights).all():
-        raise ValueError("a scope of other pieces")
-    return Scope(weights, _number(document["bias"]), _number(document["refuse"]))
 
 
 def _number(value: Any) -> float:

@@ -31,7 +31,7 @@ class Evidence:
 
     confidence: of its least sure word, 0 for what is no sentence; decoder, kind: how it was made, and for what kind of
     request; novelty: of the picture, 0 without one; about_scene: whether it needs eyes; seen: the facts that it may
-    state -> probability by value; doubts: of others; in_scope: whether the request is about the drive.
+    state -> probability by value; doubts: of others.
     """
 
     confidence: float
@@ -41,20 +41,18 @@ class Evidence:
     about_scene: bool = False
     seen: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     doubts: Iterable[Doubt] = ()
-    in_scope: bool = True
 
 
 @dataclass(frozen=True)
 class Judgement:
     """confidence: the calibrated probability that the facts are right; options: two values, where it is to be asked
-    which of them is right; refused: nothing is answered, since the request is not about the drive."""
+    which of them is right."""
 
     confidence: float
     novelty: float
     verdict: Verdict
     reasons: tuple[str, ...]
     options: tuple[str, ...] = ()
-    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,9 +73,6 @@ class Judge:
         for doubt in doubts:
             confidence *= doubt.factor
         reasons = [doubt.reason for doubt in doubts]
-        if not evidence.in_scope:
-            reasons.append("the request is not about the drive")
-            return Judgement(confidence, evidence.novelty, Verdict.ABSTAINED, tuple(reasons), refused=True)
         accept, hedge = self._thresholds(evidence.decoder)
         if confidence >= accept:
             return Judgement(confidence, evidence.novelty, Verdict.ACCEPTED, tuple(reasons))

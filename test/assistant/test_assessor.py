@@ -16,7 +16,6 @@ from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.policy import STEPS
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.report import Verdict
-from mm_edge.trust.scope import PIECES, Scope
 
 GREY = np.full((4, 6, 3), 90, np.uint8)
 LIGHT = Answer(0.95, "light", "fast", "is the light red")
@@ -85,14 +84,6 @@ def test_two_possible_values_are_asked_about(constants: TrustConstants) -> None:
 
     assert judgement.verdict == Verdict.ASKED
     assert judgement.options == ("red", "green")
-
-
-def test_what_is_not_about_the_drive_is_refused(constants: TrustConstants) -> None:
-    assessor = Assessor(replace(constants, scope=Scope(np.full(PIECES, -5.0), 0.0, 0.1)))
-
-    assert assessor.judge(LIGHT).refused
-    assert not assessor.judge(replace(LIGHT, topic="refuse")).refused
-    assert not assessor.judge(replace(LIGHT, text="", topic="alert:siren")).refused
 
 
 def test_a_contradiction_counts_against_the_last_answer(assessor: Assessor) -> None:

@@ -22,7 +22,6 @@ from mm_edge.feedback.utterance import Kind
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.options import Options
 from mm_edge.trust.report import Verdict
-from mm_edge.trust.scope import PIECES, Scope
 
 S = 1_000_000_000
 LIGHT = "what does the light show"
@@ -82,17 +81,6 @@ def _familiar(constants: TrustConstants, logits: dict[str, np.ndarray]) -> Any:
         typical=100.0,
         extreme=200.0,
     )
-
-
-def test_a_request_of_no_drive_is_refused_whatever_the_network_says(parrot, constants, clock, make) -> None:
-    nothing = Scope(np.full(PIECES, -9.0), 0.0, 0.1)
-
-    turn = Drive(parrot, replace(constants, scope=nothing), clock, make).ask(LIGHT, 100.0)
-
-    assert turn.utterance is not None
-    assert (turn.utterance.kind, turn.utterance.topic) == (Kind.REFUSED, "refuse")
-    assert said(turn) == "I can only talk about the drive."
-    assert turn.trust.reasons == ("the request is not about the drive",)
 
 
 def test_a_refusal_that_is_no_sentence_is_still_one(parrot, constants, clock, make) -> None:

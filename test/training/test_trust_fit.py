@@ -12,11 +12,8 @@ from mm_edge.engine import open_engine, trust_path, weights_path
 from mm_edge.engine.base import EngineError
 from mm_edge.errors import UserError
 from mm_edge.generation import DECODERS
-from mm_edge.training import scope
 from mm_edge.training.trust import FAMILIES, KINDS, Answer, answered, believed, fit, require, seen, threshold
 from mm_edge.trust.constants import TrustConstants
-from mm_edge.trust.scope import Scope
-from mm_edge.world.crowd import out_of_scope
 
 DRIVE = 1_700_000
 
@@ -126,24 +123,6 @@ def test_the_shipped_constants_are_of_the_shipped_weights(rung: str) -> None:
     assert {name for belief in constants.beliefs for name in belief.decoders} == {*DECODERS}
     assert all({*belief.calibrations} == {*KINDS} for belief in constants.beliefs)
     assert all(0 < belief.hedge <= belief.accept < 1 for belief in constants.beliefs)
-    assert 0 < constants.scope.refuse < 0.5
-
-
-def test_the_shipped_scope_knows_the_drive() -> None:
-    inside = TrustConstants.load(trust_path("small"), weights_path("small")).scope.includes
-    own = [inside(text) for text, about in scope.own_requests(DRIVE, 3) if about]
-    foreign = [inside(text) for text in out_of_scope("val")]
-
-    assert np.mean(own) > 0.97
-    assert np.mean(foreign) == pytest.approx(1 - scope.REFUSED, abs=0.01)
-
-
-def test_scope_is_learnt_from_examples() -> None:
-    texts = [("is the light red", True), ("how fast are we", True), ("tell me a joke", False), ("buy me shoes", False)]
-    found = scope._trained([scope.pieces(t) for t, _ in texts * 20], [inside for _, inside in texts * 20])
-
-    assert isinstance(found, Scope)
-    assert found.probability("the light is red") > 0.6 > 0.4 > found.probability("a joke to buy")
 
 
 def test_a_missing_library_is_said_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from mm_edge.model.checkpoint import sha256
 from mm_edge.trust.constants import TrustConstants, TrustError
-from mm_edge.trust.scope import PIECES, Scope
 
 
 @pytest.fixture
@@ -25,9 +24,8 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def saved(constants: TrustConstants, weights: Path, tmp_path: Path) -> Path:
-    scope = Scope(np.linspace(-1, 1, PIECES), 0.25, 0.125)
     path = tmp_path / "trust.json"
-    replace(constants, weights_sha256=sha256(weights), scope=scope).save(path)
+    replace(constants, weights_sha256=sha256(weights)).save(path)
     return path
 
 
@@ -36,7 +34,6 @@ def test_what_was_saved_is_what_is_loaded(constants: TrustConstants, saved: Path
 
     assert loaded.beliefs == constants.beliefs
     assert loaded.options == constants.options
-    assert loaded.scope.refuse == 0.125
     vector = np.array((0.3, -1.0, 2.0))
     assert loaded.novelty.score(vector) == pytest.approx(constants.novelty.score(vector), rel=1e-2)
 
@@ -55,7 +52,7 @@ def test_constants_of_another_precision_are_refused(saved: Path, weights: Path) 
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{}", "[]", json.dumps({"format": 2, "beliefs": 3}), json.dumps({"format": 1})]
+    "content", ["", "{}", "[]", json.dumps({"format": 3, "beliefs": 3}), json.dumps({"format": 1})]
 )
 def test_damaged_constants_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "trust.json").write_text(content)
@@ -73,10 +70,6 @@ def _no_number(document: dict[str, Any]) -> None:
     document["beliefs"][0]["accept"] = float("nan")
 
 
-def _short_scope(document: dict[str, Any]) -> None:
-    document["scope"]["weights"].pop()
-
-
 def _infinite(document: dict[str, Any]) -> None:
     document["novelty"]["whiten"][0] = float("inf")
 
@@ -85,7 +78,7 @@ def _cut(document: dict[str, Any]) -> None:
     document["novelty"]["whiten"].pop()
 
 
-@pytest.mark.parametrize("spoil", [_no_number, _short_scope, _infinite, _cut])
+@pytest.mark.parametrize("spoil", [_no_number, _infinite, _cut])
 def test_what_cannot_be_is_refused(saved: Path, weights: Path, spoil: Callable[[dict[str, Any]], None]) -> None:
     document = json.loads(saved.read_text())
     spoil(document)

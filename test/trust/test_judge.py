@@ -96,14 +96,6 @@ def test_an_unfamiliar_picture_leaves_no_options(constants: TrustConstants) -> N
     assert judgement.verdict == Verdict.HEDGED
 
 
-def test_a_request_that_is_not_about_the_drive_is_refused(constants: TrustConstants) -> None:
-    judgement = Judge(constants)(evidence(0.99, in_scope=False))
-
-    assert judgement.refused
-    assert judgement.verdict == Verdict.ABSTAINED
-    assert "not about the drive" in judgement.reasons[-1]
-
-
 @pytest.mark.parametrize("factor", [0.0, 0.3, 0.9, 1.0])
 @pytest.mark.parametrize("confidence", [0.0, 0.3, 0.5, 0.75, 0.99])
 def test_doubt_never_makes_bolder(constants: TrustConstants, confidence: float, factor: float) -> None:

@@ -160,9 +160,9 @@ def test_the_end_does_not_repeat_what_was_said() -> None:
 
 def test_a_failure_is_told_at_once_and_brings_everything_back() -> None:
     policy = trained(20)
-    first = told(made(policy), [*journey()[:3], (4.0, failed(2, "none is free"))], until_s=20.0)
+    first = told(made(policy), [*journey()[:3], (4.0, failed(2, "none free"))], until_s=20.0)
     assert first.remarks[-1][0] == 4.0
-    assert first.texts[-1] == "Find a charger failed: none is free."
+    assert first.texts[-1] == "Find a charger failed: none free."
     assert told(made(policy), journey(), until_s=30.0).levels == {EVERYTHING}
 
 

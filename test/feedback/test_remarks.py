@@ -32,7 +32,7 @@ def after(*messages: object) -> tuple[Task, Step]:
     [
         ({"result": "level two"}, "Find Anna: level two."),
         ({}, "Find Anna: done."),
-        ({"result": "along the river and around the old town"}, "Along the river and around the old town."),
+        ({"result": "along the river to the old town"}, "Along the river to the old town."),
         ({"result": "Lime Street. It is the third house behind the old town hall"}, "Lime Street."),
         ({"result": "a very long way around the old town with no end in sight"}, "Find Anna: done."),
         (

@@ -18,7 +18,7 @@ DIGIT_S, LONG_DIGIT_S = 0.24, 0.55
 """How long each takes at USUAL_WPM, fitted to espeak-ng on 1,480 remarks (standard error 0.14 s). A stop is any mark
 within a sentence; a digit is long in a number of more than two, which is read with hundreds and thousands."""
 SLACK_S = 0.15
-"""How much longer one in five takes at least: few are as long as may be, so that is enough for one in a hundred."""
+"""How much longer one in seven takes at least: few are as long as may be, so that is enough for one in a hundred."""
 READ = {"km": "kilometres", "%": "percent"}
 """What is read as something longer."""
 USUAL_WPM = 175.0

@@ -15,7 +15,7 @@ import psutil
 import torch
 
 from mm_edge.assistant.background import background
-from mm_edge.bench._memory_logs import COUNTED, finds, read, right
+from mm_edge.bench._memory_logs import finds, read, right
 from mm_edge.bench.harness import percentile
 from mm_edge.engine.base import Engine, Log
 from mm_edge.memory.drive import Compacted, DriveMemory, at_once
@@ -65,7 +65,6 @@ class LongDrive:
         return [
             question_about(self.first, topic, "", (kind, name))
             for topic, kinds in NAMED.items()
-            if topic not in COUNTED
             for (kind, name), index in self.first.latest.items()
             if name and kind in kinds and not (topic == "after" and index == last)
         ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -15,12 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mm_edge.memory import matching
 from mm_edge.memory.cache import Slots
 from mm_edge.memory.compaction import METHODS
 from mm_edge.memory.matching import (
     Matching,
-    attended,
     attention,
     fit_weights,
     largest_eigenvalue,
@@ -371,31 +369,6 @@ def test_scores_are_taken_over_queries_and_pooled_over_slots() -> None:
     assert torch.allclose(scores(slots, queries, "max"), torch.tensor([1.0, 0, 0, 1]))
     assert torch.allclose(scores(slots, queries, "mean", 3), torch.tensor([0.75, 0.75, 0.25, 0.25]))
     assert scores(slots, queries, "mean", 7).shape == (4,)
-
-
-@pytest.mark.parametrize("block", [1, 60, 2**18])
-@pytest.mark.parametrize("score", ["rms", "mean", "max"])
-def test_all_that_is_attended_to_is_the_same_block_by_block(
-    monkeypatch: pytest.MonkeyPatch, score: Literal["rms", "mean", "max"], block: int
-) -> None:
-    monkeypatch.setattr(matching, "BLOCK", block)
-    slots, queries = replace(some(20), bias=torch.randn(20)), asked(30)
-    weights = attention(slots, queries)
-    right = {"rms": weights.square().mean(0).sqrt(), "mean": weights.mean(0), "max": weights.amax(0)}[score]
-
-    found = attended(slots, queries, score)
-
-    assert torch.allclose(found.score, right, atol=1e-6)
-    assert torch.allclose(found.mass, (queries @ slots.k.T + slots.bias).logsumexp(1), atol=1e-5)
-    assert torch.allclose(found.outputs, weights @ slots.v, atol=1e-5)
-
-
-def test_nothing_is_attended_to_where_there_is_none() -> None:
-    without, empty = attended(some(5), asked(0)), attended(some(0), asked(3))
-
-    assert not without.score.any()
-    assert (without.mass.shape, without.outputs.shape) == ((0,), (0, some(5).v.shape[1]))
-    assert empty.score.shape == (0,)
 
 
 def test_kept_slots_stand_in_their_order_with_what_they_had() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mm_edge.bench.harness import wilson
 from mm_edge.memory.cache import Cache
-from mm_edge.memory.ledger import Ledger
+from mm_edge.memory.ledger import COUNTED, Ledger
 from mm_edge.model.block import KV
 from mm_edge.model.network import WINDOW, Network, Past
 from mm_edge.model.tokenizer import EOS, Tokenizer
@@ -23,8 +23,6 @@ from mm_edge.world.journey import Journey
 from mm_edge.world.questions import Question
 from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 
-COUNTED = ("stops_since", "doing")
-"""Families that the ledger answers: not asked of attention."""
 FOUND = tuple(family for family in HISTORY_FAMILIES if family not in COUNTED)
 TRIES = 4
 """Questions drawn of each family; those that ask for the same are one."""

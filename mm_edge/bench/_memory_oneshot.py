@@ -20,6 +20,7 @@ from mm_edge.memory.baselines import HORIZON, SINKS, expected, observed, recent
 from mm_edge.memory.cache import Cache
 from mm_edge.memory.compaction import METHODS, Method, Rate, compact
 from mm_edge.memory.references import (
+    GENERAL,
     TOPICS,
     Ask,
     Subject,
@@ -38,8 +39,12 @@ from mm_edge.model.network import Network
 from mm_edge.model.tokenizer import Tokenizer
 
 OURS, FULL_CACHE, SUMMARY = "matching", "full cache", "text summary"
-UNSEEN = {"matching, unseen": "seen questions", "matching also of reading, unseen": "seen questions and reading"}
-"""With what queries, where what is asked is held out."""
+UNSEEN = {
+    "matching, unseen": "seen questions",
+    "matching also of reading, unseen": "seen questions and reading",
+    "matching, unheard": "heard questions",
+}
+"""With what queries, where what is asked is held out; unheard: nothing at all is asked about the names left out."""
 LEFT_TOPICS, LEFT_NAMES = 3, 1 / 3
 """What the bank then leaves out."""
 CHANCES, EVERY = 256, 8
@@ -148,6 +153,7 @@ class Sources:
             "questions": asking(bank),
             "one question": asking(one),
             "seen questions": asking(self.seen),
+            "heard questions": asking([each for each in self.seen if each[1] not in self.left_marks]),
             "seen questions and reading": lambda: together(asking(self.seen)(), self._some_reading),
             "reading": lambda: by_reading(network, log.ids),
             "repeating": lambda: by_repeating(network, log.ids),
@@ -255,9 +261,9 @@ def _add_unseen(
 
 
 def _held_out(known: Sequence[Subject], rng: np.random.Generator) -> tuple[set[str], set[str], list[tuple[str, str]]]:
-    """Topics and names that are left out, and the questions without them: of such a name no topic is asked."""
+    """Topics and names that are left out, and the questions without them: of such a name only the GENERAL one."""
     names = [*dict.fromkeys(name for _, name in known if name)]
     topics = set(rng.choice(FOUND, LEFT_TOPICS, replace=False).tolist())
     marks = set(rng.choice(names, round(LEFT_NAMES * len(names)), replace=False).tolist())
     bank = questions(known, [each for each in TOPICS if each not in topics])
-    return topics, marks, [(topic, about) for topic, about in bank if not topic or about not in marks]
+    return topics, marks, [each for each in bank if each[0] == GENERAL or each[1] not in marks]

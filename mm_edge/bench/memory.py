@@ -131,9 +131,9 @@ def _one_shot(found: Found, size: Size) -> Part:
     notes = [
         f"best baseline at {RATIO}x: {best}; of {'; '.join(baselines)}",
         "unseen: of each log three topics and a third of the names are left out of the reference questions, but for "
-        "what stands beside a name, and only questions about those are asked "
+        "the general one about a name, and only questions about those are asked "
         f"(n = {len(found.shares[unseen, RATIO].right)}); also of reading: one in "
-        f"{EVERY} of the log's own queries is fitted to as well",
+        f"{EVERY} of the log's own queries is fitted to as well; unheard: without general ones about those names too",
         "bytes: keys, values, biases and lengths as they are stored, over keys and values of the full cache",
     ]
     return headline, found.rows([RATIO]), notes

@@ -133,11 +133,16 @@ class Cache:
 
     def seen(self, now: int) -> Cache:
         """As it is attended to from the place `now` (model/distance.py)."""
-        return self.each(lambda layer, head, slots: replace(slots, k=seen(slots.k, now)))
+        return self._rotated(lambda k: seen(k, now))
 
     def unseen(self, now: int) -> Cache:
         """The inverse of `seen`."""
-        return self.each(lambda layer, head, slots: replace(slots, k=unseen(slots.k, now)))
+        return self._rotated(lambda k: unseen(k, now))
+
+    def _rotated(self, change: Callable[[Tensor], Tensor]) -> Cache:
+        """With other keys; change: of keys of all heads of a layer."""
+        layers = (replace(layer, slots=replace(layer.slots, k=change(layer.slots.k))) for layer in self.layers)
+        return Cache(tuple(layers), self.length)
 
     def cut(self, first: int, last: int | None = None) -> Cache:
         """The slots from `first` to `last` of every head; of the same length."""

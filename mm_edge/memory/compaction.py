@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from mm_edge.memory import budgets
-from mm_edge.memory.cache import Cache, Slots, joined
-from mm_edge.memory.matching import PROGRESSIVE, Matching, match, scores
+from mm_edge.memory.cache import Cache, Packed, Slots, joined
+from mm_edge.memory.matching import PROGRESSIVE, Attended, Matching, attended, match
 from mm_edge.memory.references import Ask
 
 Rate = Callable[[Slots, Tensor, int], Tensor]
 """Slots of a head, its queries [n, d] and its layer -> how much each slot is worth."""
+Looked = tuple[Tensor, Attended | None]
+"""What the slots of a head are worth, and what queries get from all of them, where that is why."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +71,23 @@ def compact(cache: Cache, ask: Ask, keep: int, method: Method, rate: Rate | None
         return _in_chunks(cache, ask, keep, method, rate)
     queries = ask(cache)
 
-    def rated(index: int) -> list[Tensor]:
+    def looked(index: int) -> list[Looked]:
         each = zip(cache.layers[index].heads(), queries[index], strict=True)
         if rate is not None:
-            return [rate(slots, q, index) for slots, q in each]
-        return [scores(slots, q, method.matching.score, method.matching.pool) for slots, q in each]
+            return [(rate(slots, q, index), None) for slots, q in each]
+        found = [attended(slots, q, method.matching.score, method.matching.pool) for slots, q in each]
+        return [(one.score, one) for one in found]
 
-    worth = [rated(index) for index in range(len(cache.layers))]
-    wanted = _budgets(cache, worth, keep, method)
-    for index in range(len(cache.layers)):
+    found = [looked(index) for index in range(len(cache.layers))]
+    wanted = _budgets(cache, [[score for score, _ in layer] for layer in found], keep, method)
+    layers = [*cache.layers]
+    for index, layer in enumerate(cache.layers):
         if method.on_policy and index:
-            queries = ask(cache)
-            worth[index] = rated(index)
-        cache = _one_layer(cache, index, queries[index], wanted[index], worth[index], method.matching)
-    return cache
+            queries = ask(Cache(tuple(layers), cache.length))
+            found[index] = looked(index)
+        each = zip(layer.heads(), queries[index], wanted[index], found[index], strict=True)
+        layers[index] = Packed.of([match(slots, q, keep, method.matching, *one) for slots, q, keep, one in each])
+    return Cache(tuple(layers), cache.length)
 
 
 def error(cache: Cache, compacted: Cache, queries: Sequence[Tensor]) -> float:
@@ -94,15 +99,6 @@ def error(cache: Cache, compacted: Cache, queries: Sequence[Tensor]) -> float:
             off += float(((q @ other.k.T + other.bias).softmax(-1) @ other.v - right).square().sum())
             whole += float(right.square().sum())
     return math.sqrt(off / whole) if whole else 0.0
-
-
-def _one_layer(
-    cache: Cache, index: int, queries: Tensor, wanted: Sequence[int], rated: Sequence[Tensor], how: Matching
-) -> Cache:
-    def change(layer: int, head: int, slots: Slots) -> Slots:
-        return match(slots, queries[head], wanted[head], how, rated[head]) if layer == index else slots
-
-    return cache.each(change)
 
 
 def _budgets(cache: Cache, rated: Sequence[Sequence[Tensor]], keep: int, method: Method) -> list[list[int]]:

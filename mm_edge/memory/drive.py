@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -203,8 +204,8 @@ class DriveMemory:
         snapshot, queries, now = self._snapshot(self._log, words), [*self._queries.values()], self._log.length
         self._queries = {}
         keep = self._engine.memory_slots * len(snapshot.layers)
-        method = self._method
-        self._pending = _Pending(words, self._begin_job(lambda: compacted(snapshot, now, queries, keep, method)))
+        job = partial(compacted, snapshot, now, queries, keep, self._method)
+        self._pending = _Pending(words, self._begin_job(job))
 
     def _snapshot(self, log: Log, words: int) -> Cache:
         """The memory and the first raw words, copied: the log goes on changing."""

@@ -16,6 +16,8 @@ UNKNOWN = "unknown"
 MET = ("place", *LANDMARKS)
 """Kinds of events since which stops are counted."""
 ENDS = ("done", "failed")
+COUNTED = ("stops_since", "doing")
+"""Topics that are answered here: not asked of attention."""
 
 
 @dataclass

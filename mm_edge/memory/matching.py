@@ -22,8 +22,12 @@ SMALLEST = 1e-12
 """Weight of a key that stands for nothing."""
 RIDGE = 1e-6
 """Relative, where a plain solution is of no numbers."""
+SOUND = 1e-4
+"""Smallest pivot, relative to the largest one, at which normal equations in double lose nothing that single has."""
 POWER = 3
 """Rounds of power iteration."""
+BLOCK = 2**18
+"""Scores that are worked on at once: what a core keeps in its own cache."""
 REFINEMENTS = 3
 """Times that pursuit may replace keys that turned out to stand for nothing."""
 Schedule = tuple[tuple[float, int, int], ...]
@@ -57,9 +61,40 @@ class Matching:
     nearness: float = 0.0
 
 
+@dataclass(frozen=True)
+class Attended:
+    """What queries get from all slots of a head. score: [n], how much each slot is attended to; mass: [q], logarithm of
+    the sum over slots; outputs: [q, d]."""
+
+    score: Tensor
+    mass: Tensor
+    outputs: Tensor
+
+
+def attended(slots: Slots, queries: Tensor, score: str = "rms", pool: int = 1) -> Attended:
+    """All that the three steps need of slots that do not stay, in one pass over queries [q, d]: their weights are never
+    there at once."""
+    slots, queries = slots.float(), queries.float()
+    keys = torch.cat([slots.k, slots.bias[:, None]], 1).T  # one product gives scores with their biases
+    merged, masses, outputs = slots.bias.new_zeros(len(slots)), [slots.bias[:0]], [slots.v[:0]]
+    for block in F.pad(queries, (0, 1), value=1.0).split(max(1, BLOCK // max(1, len(slots)))) if len(slots) else ():
+        weights = block @ keys
+        peak = weights.amax(1, keepdim=True)
+        total = weights.sub_(peak).exp_().sum(1, keepdim=True)
+        masses.append((peak + total.log())[:, 0])
+        outputs.append(weights @ slots.v / total)
+        merged = _merged(merged, weights, total, score)
+    if score != "max":
+        merged = merged / max(1, len(queries))
+    merged = merged.sqrt() if score == "rms" else merged
+    if pool > 1:
+        merged = F.max_pool1d(merged[None], pool, 1, pool // 2)[0, : len(merged)]
+    return Attended(merged, torch.cat(masses), torch.cat(outputs))
+
+
 def scores(slots: Slots, queries: Tensor, score: str = "rms", pool: int = 1) -> Tensor:
     """How much every slot [n] is attended to by queries [q, d]."""
-    return _scores(attention(slots, queries), score, pool)
+    return attended(slots, queries, score, pool).score
 
 
 def attention(slots: Slots, queries: Tensor) -> Tensor:
@@ -67,9 +102,16 @@ def attention(slots: Slots, queries: Tensor) -> Tensor:
     return _logits(slots, queries).softmax(-1)
 
 
-def match(slots: Slots, queries: Tensor, keep: int, how: Matching, score: Tensor | None = None) -> Slots:
+def match(
+    slots: Slots,
+    queries: Tensor,
+    keep: int,
+    how: Matching,
+    score: Tensor | None = None,
+    whole: Attended | None = None,
+) -> Slots:
     """At most `keep` slots that do for queries [q, d] what all of them do; score: [n], what keys are chosen by unless
-    by pursuit, else it is made from the queries.
+    by pursuit, else it is made from the queries; whole: what those get from all slots, where that is known.
 
     Raises ValueError where a key, value, bias or query is no number, or nothing is to be kept of something.
     """
@@ -82,20 +124,24 @@ def match(slots: Slots, queries: Tensor, keep: int, how: Matching, score: Tensor
     if not len(queries) and (how.bias or how.values or score is None):
         raise ValueError("nothing can be matched without a query")
     slots, queries = slots.float(), queries.float()
-    shares = attention(slots, queries)
+    if score is not None and not how.bias and not how.values:
+        return slots.at(_highest(score, keep))
+    whole = whole or attended(slots, queries, how.score, how.pool)
+    weights = None
     if how.select == "pursuit":
-        chosen, weights = pursue(*_masses(slots, queries, shares, how.relative), keep, how)
+        peaks = _peaks(slots, queries, whole, how.relative)
+        chosen, weights = pursue(_masses(slots, queries, peaks), (whole.mass - peaks).exp(), keep, how)
     else:
-        chosen = _highest(_scores(shares, how.score, how.pool) if score is None else score, keep)
-        weights = None
+        chosen = _highest(whole.score if score is None else score, keep)
     kept = slots.at(chosen)
     if how.bias:
         if weights is None:
-            phi, mass = _masses(slots, queries, shares, how.relative)
-            weights = fit_weights(phi[:, chosen], mass, how.iterations, *map(math.exp, how.box))
+            peaks = _peaks(slots, queries, whole, how.relative)
+            phi, mass = _masses(kept, queries, peaks), (whole.mass - peaks).exp()
+            weights = fit_weights(phi, mass, how.iterations, *map(math.exp, how.box))
         kept = replace(kept, bias=kept.bias + weights.log())
     if how.values:
-        kept = replace(kept, v=fit_values(kept, queries, shares @ slots.v, how.nearness))
+        kept = replace(kept, v=fit_values(kept, queries, whole.outputs, how.nearness))
     return kept
 
 
@@ -131,6 +177,12 @@ def largest_eigenvalue(gram: Tensor) -> Tensor:
 
 def solve(a: Tensor, b: Tensor) -> Tensor:
     """Least squares [t, m] of a [q, t] against b [q, m]; the smallest solution where there are several."""
+    if len(a) >= a.shape[1]:
+        rows = a.double()
+        factor, failed = torch.linalg.cholesky_ex(rows.T @ rows)
+        pivots = factor.diagonal()
+        if not failed and pivots.amin() > SOUND * pivots.amax():
+            return torch.cholesky_solve(rows.T @ b.double(), factor).to(a.dtype)
     if a.device.type == "cpu":
         solution = torch.linalg.lstsq(a, b, driver="gelsd").solution
         if solution.isfinite().all():
@@ -189,27 +241,24 @@ def _highest(score: Tensor, keep: int) -> Tensor:
     return score.topk(keep).indices.sort().values
 
 
-def _scores(shares: Tensor, score: str, pool: int) -> Tensor:
-    """Over queries, of their attention [q, n]."""
-    each = {
-        "rms": lambda: shares.square().mean(0).sqrt(),
-        "mean": lambda: shares.mean(0),
-        "max": lambda: shares.amax(0),
-    }[score]()
-    if pool > 1:
-        each = F.max_pool1d(each[None], pool, 1, pool // 2)[0, : len(each)]
-    return each
+def _merged(so_far: Tensor, weights: Tensor, total: Tensor, score: str) -> Tensor:
+    """Of every slot [n], with what more queries attend to it: weights [q, n], used up here, over total [q, 1]."""
+    if score == "max":
+        return torch.maximum(so_far, weights.div_(total).amax(0))
+    if score == "rms":
+        return so_far + total[:, 0] ** -2 @ weights.square_()
+    return so_far + total[:, 0] ** -1 @ weights
 
 
-def _masses(slots: Slots, queries: Tensor, shares: Tensor, relative: bool) -> tuple[Tensor, Tensor]:
-    """What every slot contributes to every query's mass [q, n], and the mass itself [q]; rows are scaled so that the
-    mass, which makes it the `shares` of attention, or else the largest score without its bias is 1: a slot of some bias
-    then counts as so many slots do."""
-    if relative:
-        return shares, shares.new_ones(len(shares))
-    logits = _logits(slots, queries)
-    phi = (logits - (logits - slots.bias).amax(1, keepdim=True)).exp()
-    return phi, phi.sum(1)
+def _peaks(slots: Slots, queries: Tensor, whole: Attended, relative: bool) -> Tensor:
+    """Logarithm of what every query's mass is counted in [q]: in itself, or in the largest score without its bias, so
+    that a slot of some bias counts as so many slots do."""
+    return whole.mass if relative else (queries @ slots.k.T).amax(1)
+
+
+def _masses(slots: Slots, queries: Tensor, peaks: Tensor) -> Tensor:
+    """What every slot contributes to every query's mass [q, n]."""
+    return (_logits(slots, queries) - peaks[:, None]).exp()
 
 
 def _logits(slots: Slots, queries: Tensor) -> Tensor:

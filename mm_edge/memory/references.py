@@ -1,7 +1,8 @@
 """What may be asked of a log: reference queries for compaction, without reading the log again.
 
 Questions of this domain are few: a topic, and a word of the log that the answer is found by (self-study: Zweiger et al.
-2026, section 3.1, here without generation). Knows nothing about how caches are compacted.
+2026, section 3.1, here without generation). What the ledger counts is not among them: attention need not know it. Knows
+nothing about how caches are compacted.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from mm_edge.model.tokenizer import EOS, Tokenizer
 LATEST = {
     "last_limit": "limit", "red_wait": "red", "last_caller": "call", "parked": "park", "charged": "charge",
     "location": "place", "traffic": "traffic", "tyres": "tyres", "service": "service", "arrival": "route",
-    "doing": "task",
 }  # fmt: skip
 """Topics that are asked by a kind of event."""
 NAMED: dict[str, tuple[str, ...]] = {
     "call_before": ("place", *LANDMARKS), "call_length": ("call",), "after": ("place", *LANDMARKS),
-    "stops_since": ("place", *LANDMARKS), "when": ("place", "call", *LANDMARKS), "charged": ("charge",),
-    "task_state": ("task",),
+    "when": ("place", "call", *LANDMARKS), "charged": ("charge",), "task_state": ("task",),
 }  # fmt: skip
 """Topics that are asked by a name, or by the landmark itself, of events of these kinds."""
 TOPICS = (*dict.fromkeys((*LATEST, *NAMED)),)
-STRANGERS = 2
+GENERAL = "why"
+"""A topic that nothing is found by. Asked about a word of the log it serves whatever else may be asked about that."""
+STRANGERS = 1
 """Names of other things, and of nothing, that are asked for beside those that are known."""
 Subject = tuple[str, str]
 Ask = Callable[[Cache], list[Tensor]]
@@ -46,8 +47,8 @@ def subjects(words: Sequence[str]) -> list[Subject]:
 
 
 def questions(known: Collection[Subject], topics: Collection[str] = TOPICS) -> list[tuple[str, str]]:
-    """All that may be asked of what is `known`, and some of what is not: topic and what it is found by. No topic: what
-    stands beside a name, which serves whatever nobody thought of."""
+    """All that may be asked of what is `known`, and some of what is not: topic and what it is found by. Then, for what
+    nobody thought of, something GENERAL about every name and every kind of event."""
     names = [*dict.fromkeys(name for _, name in known if name)]
     nobody = [mark for mark in (f"@{number}" for number in range(NAMES)) if mark not in names]
     strangers = [*names[:STRANGERS], *nobody[:STRANGERS]]
@@ -55,14 +56,13 @@ def questions(known: Collection[Subject], topics: Collection[str] = TOPICS) -> l
     for topic, kinds in NAMED.items():
         own = [name or kind for kind, name in known if kind in kinds and (name or kind in LANDMARKS)]
         asked += [(topic, each) for each in (*own, *strangers)]
-    beside = [("", name or kind) for kind, name in known if name or kind in LANDMARKS]
-    return [*[each for each in dict.fromkeys(asked) if each[0] in topics], *dict.fromkeys(beside)]
+    general = [(GENERAL, each) for each in (*names, *dict.fromkeys(kind for kind, _ in known))]
+    return [*[each for each in dict.fromkeys(asked) if each[0] in topics], *general]
 
 
 def question_ids(asked: Sequence[tuple[str, str]], tokenizer: Tokenizer) -> Tensor:
     """[n, ASKED]."""
-    words = ((f"<{topic}>" if topic else "", about) for topic, about in asked)
-    rows = [[*tokenizer.claims(topic, 1), *tokenizer.claims(about, 1)] for topic, about in words]
+    rows = [[*tokenizer.claims(f"<{topic}>", 1), *tokenizer.claims(about, 1)] for topic, about in asked]
     return torch.tensor(rows, dtype=torch.long).view(len(rows), 2)
 
 

@@ -81,9 +81,7 @@ class Block(nn.Module):
         add = adapter or _nothing
         normed = self.norm_attention(x)
         q, k, v = add("qkv", self.qkv(normed), normed).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        q = rotated(normalised(q[..., :-1]), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
-        k = rotated(normalised(k[..., :-1]), turn)
-        q = torch.cat([q, self.recency.to(q.dtype).expand(*q.shape[:-1], 1)], -1)
+        q, k = self._asking(q, turn), rotated(normalised(k[..., :-1]), turn)
         k = torch.cat([k, (age / NEWER).to(k.dtype)[:, None].expand(*k.shape[:-1], 1)], -1)
         attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
         attended = attended.transpose(1, 2).flatten(2)
@@ -91,6 +89,17 @@ class Block(nn.Module):
         normed = self.norm_mlp(x)
         hidden = F.relu(add("up", self.up(normed), normed)).square()
         return x + add("down", self.down(hidden), hidden), q, (k, v)
+
+    def queries(self, x: Tensor, turn: KV) -> Tensor:
+        """Those of `forward` without an adapter, and nothing else."""
+        d = x.shape[-1]
+        q = F.linear(self.norm_attention(x), self.qkv.weight[:d], self.qkv.bias[:d])
+        return self._asking(q.unflatten(-1, (self.heads, -1)).transpose(1, 2), turn)
+
+    def _asking(self, q: Tensor, turn: KV) -> Tensor:
+        """[B, heads, T, d_head] as it is asked with."""
+        scaled = rotated(normalised(q[..., :-1]), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
+        return torch.cat([scaled, self.recency.to(q.dtype).expand(*q.shape[:-1], 1)], -1)
 
 
 def _nothing(matrix: str, out: Tensor, x: Tensor) -> Tensor:

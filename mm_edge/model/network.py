@@ -236,13 +236,14 @@ class Network(nn.Module):
         return self.say(self._find(asked, start, past).states[-1])
 
     def find_queries(self, asked: Tensor, start: Tensor, past: Sequence[Past]) -> list[Tensor]:
-        """What `find` asks of the log: the queries of each layer [B, heads, STATED, d_head], scaled."""
-        return self._find(asked, start, past).queries
+        """What `find` asks of the log: the queries of each layer [B, heads, STATED, d_head], scaled. What the last
+        layer answers is left out."""
+        return self._find(asked, start, past, answered=False).queries
 
-    def _find(self, asked: Tensor, start: Tensor, past: Sequence[Past]) -> Run:
+    def _find(self, asked: Tensor, start: Tensor, past: Sequence[Past], answered: bool = True) -> Run:
         x = self.finding + (asked[:, 1] + self.topic(asked[:, 0]))[:, None]
         places = start + self.config.turn_length + torch.arange(STATED)
-        return self._run(x, places, start, past, _all())
+        return self._run(x, places, start, past, _all(), answered=answered)
 
     def state(self, claims: Tensor) -> Past:
         """A topic and what is stated about it [B, CLAIMS, d], as `word` or `meant` gives them, as the context of an
@@ -322,11 +323,15 @@ class Network(nn.Module):
         past: Sequence[Past],
         mask: Tensor | None,
         step: str | None = None,
+        answered: bool = True,
     ) -> Run:
-        """age and mask: as in Block; step: one of RANKS."""
+        """age and mask: as in Block; step: one of RANKS; answered: False for only the queries of the last layer."""
         turn = self._turn(places)
         run = Run([], [], [])
         for index, block in enumerate(self.blocks):
+            if not answered and index == len(self.blocks) - 1:
+                run.queries.append(cast(Block, block).queries(x, turn))
+                break
             known = [segment.layer(index) for segment in past]
             own = None if step is None else self.steps[step][index]  # type: ignore[index]
             if isinstance(own, Block):

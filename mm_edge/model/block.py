@@ -80,23 +80,30 @@ class Block(nn.Module):
         T, T], None: x is causal; adapter: what the step adds. Returns x, its queries, and its own keys and values."""
         add = adapter or _nothing
         normed = self.norm_attention(x)
-        q, k, v = add("qkv", self.qkv(normed), normed).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        q = rotated(normalised(q[..., :-1]), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
-        k = rotated(normalised(k[..., :-1]), turn)
-        q = torch.cat([q, self.recency.to(q.dtype).expand(*q.shape[:-1], 1)], -1)
-        k = torch.cat([k, (age / NEWER).to(k.dtype)[:, None].expand(*k.shape[:-1], 1)], -1)
+        joint = add("qkv", self.qkv(normed), normed).unflatten(-1, (3 * self.heads, -1)).transpose(1, 2)
+        both, v = joint.split([2 * self.heads, self.heads], 1)
+        q, k = self._placed(both, turn, age).split(self.heads, 1)
         attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
         attended = attended.transpose(1, 2).flatten(2)
         x = x + add("out", self.out(attended), attended)
         normed = self.norm_mlp(x)
-        hidden = F.relu(add("up", self.up(normed), normed)).square()
+        hidden = F.relu(add("up", self.up(normed), normed))
+        hidden = hidden * hidden  # a square is a power where it is exported, and those are slow
         return x + add("down", self.down(hidden), hidden), q, (k, v)
+
+    def _placed(self, both: Tensor, turn: KV, age: Tensor) -> Tensor:
+        """Queries, then keys [B, 2 * heads, T, d_head], normalised, at their places. In one tensor, since a pass over
+        few tokens takes as long as it has operations."""
+        gain = torch.cat([self.gain * (both.shape[-1] - 1) ** -0.5, torch.ones_like(self.gain)]).to(both.dtype)
+        last = torch.cat(torch.broadcast_tensors(self.recency, (age / NEWER)[:, None])).to(both.dtype)
+        last = last.expand(*both.shape[:-1], 1)
+        return rotated(normalised(both[..., :-1], gain), turn, last)
 
 
 def _nothing(matrix: str, out: Tensor, x: Tensor) -> Tensor:
     return out
 
 
-def normalised(x: Tensor) -> Tensor:
-    """To a root mean square of 1 along the last axis."""
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6)
+def normalised(x: Tensor, size: Tensor | float = 1.0) -> Tensor:
+    """To a root mean square of `size` along the last axis."""
+    return x * (torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-6) * size)

@@ -61,7 +61,8 @@ def measured(small: Engine, large: Engine, sentences: int) -> tuple[float, dict[
 def enough(margins: Mapping[str, float], lost: Mapping[str, Sequence[float]], most: float) -> float:
     """The smallest margin so that of all sentences of cues with at least that, at most the share `most` is lost; more
     than there is where none will do. lost: of each cue's sentences, 1 where handing it over makes it wrong."""
-    least, so_far = inf, []
+    least = inf
+    so_far: list[float] = []
     for name in sorted(margins, key=lambda name: -margins[name]):
         so_far += lost[name]
         if np.mean(so_far) <= most:

@@ -34,7 +34,7 @@ from mm_edge.model.block import Past
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import Features, features
 from mm_edge.model.flow import at, moved
-from mm_edge.model.network import ASKED, CLAIMS, KV, WINDOW, Network
+from mm_edge.model.network import ASKED, CLAIMS, KV, WINDOW, Network, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import QUERIES, STEPS
 
@@ -264,21 +264,13 @@ def _finding(network: Network) -> tuple[Graph, ...]:
     """From the sensors to what an answer states, and to the path."""
     config = network.config
     blind = vars(features([Observation(0)]))
-    width, packed = config.d // config.heads, config.heads * config.memory_length
-
-    def remembered(length: int, memory: bool) -> dict[str, Tensor]:
-        log: dict[str, Tensor] = {}
-        for index in range(config.layers):
-            log |= {f"log_{kind}{index}": torch.zeros(1, config.heads, length, width) for kind in "kv"}
-            if memory:
-                log |= {f"memory_{kind}{index}": torch.zeros(1, 1, packed, width) for kind in "kv"}
-                log |= {f"memory_bias{index}": torch.zeros(1, config.heads, packed)}
-        return log
 
     def finding(length: int, memory: bool) -> dict[str, Tensor]:
-        return asked | scene_bias | {"log_bias": torch.zeros(1, length)} | scene | remembered(length, memory)
+        return (
+            asked | scene_bias | {"log_bias": torch.zeros(1, length)} | scene | _layered(config, "log", length, memory)
+        )
 
-    log = {"log_bias": torch.zeros(1, config.log_length)} | remembered(config.log_length, memory=True)
+    log = {"log_bias": torch.zeros(1, config.log_length)} | _layered(config, "log", config.log_length, memory=True)
     start = {"start": torch.zeros(1)}
     seen = {
         "history": torch.zeros(1, config.history_slots, config.d),
@@ -286,11 +278,7 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
     }
     shown = {"bias": torch.zeros(1, config.scene_length)}
-    scene = {
-        f"scene_{kind}{index}": torch.zeros(1, config.heads, config.scene_length, width)
-        for index in range(config.layers)
-        for kind in "kv"
-    }
+    scene = _layered(config, "scene", config.scene_length)
     scene_bias = {"scene_bias": torch.zeros(1, config.scene_length)}
     asked = {"asked": torch.zeros(1, ASKED, config.vocabulary)}
     questions = {"asked": torch.zeros(QUESTIONS, ASKED, dtype=torch.long)}
@@ -322,6 +310,18 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         Graph("look", Look(network), seen | shown, ("k", "v", "states", "states_bias")),
         Graph("steer", Steer(network), steered, ("velocity",)),
     )
+
+
+def _layered(config: NetworkConfig, name: str, length: int, memory: bool = False) -> dict[str, Tensor]:
+    """What `_parts` takes, of `length` slots."""
+    width, packed = config.d // config.heads, config.heads * config.memory_length
+    layers: dict[str, Tensor] = {}
+    for index in range(config.layers):
+        layers |= {f"{name}_{kind}{index}": torch.zeros(1, config.heads, length, width) for kind in "kv"}
+        if memory:
+            layers |= {f"memory_{kind}{index}": torch.zeros(1, 1, packed, width) for kind in "kv"}
+            layers |= {f"memory_bias{index}": torch.zeros(1, config.heads, packed)}
+    return layers
 
 
 def _wording(network: Network) -> tuple[Graph, ...]:

@@ -24,6 +24,7 @@ ROUNDS = 5
 """Enough for medians; the rest is learnt while running."""
 PICTURE = (240, 320, 3)
 REQUEST, TOLD = "what is the speed limit", "<told> unknown"
+LONG_REQUEST = f"{REQUEST}, and {REQUEST}, and {REQUEST}"
 
 
 def profile_path(cache: Path, identity: Identity) -> Path:
@@ -69,8 +70,9 @@ def _round(engine: Engine, clock: Clock, planner: Planner, decoders: list[str]) 
     told = engine.tokenizer.claims(TOLD, CLAIMS)
     with thinker.measured("encode"):
         scene = engine.look(None, engine.encode(Observation(1, np.zeros(PICTURE, np.uint8))))
-    with thinker.measured("prefill"):
-        context = engine.prefill(scene, REQUEST, 1)
+    for text in (LONG_REQUEST, REQUEST):
+        with thinker.measured(thinker.prefill_stage(text)):
+            context = engine.prefill(scene, text, 1)
     for decoder in decoders:
         thinker.think(Task(context, REQUEST), Bounds(decoder=decoder))
         with thinker.measured(f"tell:{decoder}"):

@@ -292,7 +292,7 @@ class Session:
             glance = self._see(stopwatch, arrival_s)
             marked = self.logbook.log.marked(text)
             style = self._style()
-            with self._thinker.measured("prefill"):
+            with self._thinker.measured(self._thinker.prefill_stage(marked)):
                 found = self.engine.prefill(glance.scene, marked, style, self.logbook.memory.read())
                 cache = counted(self.engine, found, self.logbook.memory.ledger)
         stopwatch.mark("prefill")

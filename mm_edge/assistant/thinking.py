@@ -22,6 +22,7 @@ from mm_edge.engine.base import Context, Engine
 from mm_edge.generation import DECODERS
 from mm_edge.generation.draft import Draft
 from mm_edge.memory.digest import Line
+from mm_edge.model.graphs import SHORT
 from mm_edge.model.network import STYLES
 
 PLANNED = "planned"
@@ -29,7 +30,7 @@ PLANNED = "planned"
 THROTTLED = "the machine is throttled"
 CUT_SHORT, GAVE_WAY = "no time for another pass", "another pass would make others late"
 UNDERSTOOD = {"encode": 1.0, "prefill": 1.0}
-"""What comes before the first pass."""
+"""What comes before the first pass; a long request, since that is said before anybody asks."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ class Thinker:
         began_s = self.moved_s = self._clock.monotonic_s()
         yield
         self._latency.observe(stage, (self._clock.monotonic_s() - began_s) * 1e3)
+
+    def prefill_stage(self, text: str) -> str:
+        """The stage in which a request, its names marked, is understood: short ones have a graph of their own."""
+        short = SHORT["understand"]
+        return "prefill" if len(self._engine.tokenizer.request(text, short + 1)) > short else "prefill:short"
 
     @contextmanager
     def understanding(self) -> Iterator[None]:
@@ -212,7 +218,8 @@ class Thinker:
         ms = (self._clock.monotonic_s() - began_s) * 1e3
         if drafts is not None:
             self._latency.settle(foreseen, ms)
-            self._latency.observe(stage, ms)
+            long = any(draft.length >= SHORT["decode"] for draft in drafts)
+            self._latency.observe(f"{stage}:long" if long else stage, ms)  # or a long sentence seems a slow machine
         return drafts
 
 

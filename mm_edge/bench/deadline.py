@@ -123,7 +123,7 @@ class Policy:
         began_s = self._clock.monotonic_s()
         with self._thinker.measured("encode"):
             scene = self._engine.look(job.posed.past, self._engine.encode(job.observation))
-        with self._thinker.measured("prefill"):
+        with self._thinker.measured(self._thinker.prefill_stage(job.posed.request)):
             context = job.posed.understood(self._engine, scene)
         due_s = inf if self._hopes else began_s + (job.deadline_ms - RESERVE_MS) / 1e3
         task = Task(context, job.posed.request, (), forbidden, job.seed, job.posed.percept.facts)

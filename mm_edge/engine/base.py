@@ -6,7 +6,8 @@ Tensors in and out are torch tensors. Knows nothing about sentences' meaning, de
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mm_edge.model.distance import from_here
+from mm_edge.model.graphs import by_length
 from mm_edge.model.observation import Observation
 from mm_edge.model.tokenizer import Tokenizer
 
@@ -93,6 +96,17 @@ class Log:
         """Words of the whole."""
         return self.start + len(self.ids)
 
+    @cached_property
+    def from_here(self) -> Log:
+        """As it is asked: its keys seen from its end, where the place 0 is. A short one of which nothing was compacted
+        is cut, and has no memory. Kept, since most logs are asked several times."""
+        short, full = by_length("find", self.k.shape[2]).values()
+        slots = short if not self.start and len(self.ids) <= short else full
+        k, v = from_here(self.k[:, :, :slots], self.length), self.v[:, :, :slots].contiguous()
+        compacted = self.memory if slots == full else ()
+        memory = [(from_here(k, self.length), v, own) for k, v, own in compacted]
+        return replace(self, k=k, v=v, bias=self.bias[:slots], memory=memory)
+
 
 Memory = Sequence[tuple[Tensor, Tensor, Tensor]]
 
@@ -154,7 +168,7 @@ class Engine(Protocol):
 
     def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
         """One pass over up to SENTENCES answer blocks, any of their words masked or wrong: ids [n, L] -> logits [n, L,
-        V]."""
+        V]. Only their beginnings are looked at while nothing stands behind and all of them end there."""
 
     def verify(self, ids: Tensor, context: Context) -> Tensor:
         """One pass in which each word sees only those before it: ids [L] -> logits [L, V] of what should be there."""

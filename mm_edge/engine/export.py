@@ -146,12 +146,14 @@ def _intact(path: Path) -> bool:
 def quantize(path: Path) -> None:
     """Matrix products in int8, in place: weights by channel, activations as they come (dynamic). Constants are folded
     first: a matrix that several steps use is turned anew for each, and only what is constant is quantized."""
+    from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
     from onnxruntime.quantization import QuantType, quantize_dynamic
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    folded = path.with_suffix(".folded.onnx")
+    folded, options = path.with_suffix(".folded.onnx"), SessionOptions()
+    options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath, options.log_severity_level = str(folded), 4
     with _quiet():
-        quant_pre_process(path, folded, skip_onnx_shape=True, skip_symbolic_shape=True)
+        InferenceSession(path, options, ["CPUExecutionProvider"], disabled_optimizers=["MatMulAddFusion"])
         quantize_dynamic(
             folded, path, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
         )

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Scene
 from mm_edge.model.features import Features, features
-from mm_edge.model.graphs import CHUNK, QUESTIONS, SENTENCES, split_facts
+from mm_edge.model.graphs import CHUNK, QUESTIONS, SENTENCES, by_length, split_facts
 from mm_edge.model.hints import pieces
 from mm_edge.model.network import BEGIN, HIDDEN, STATED, WINDOW, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS, path, sample
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
-from mm_edge.model.tokenizer import EOS, Tokenizer
+from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
 
 
 class GraphEngine:
@@ -43,6 +43,8 @@ class GraphEngine:
         self.refused: tuple[str, ...] = ()
         self._config = config
         self.runner = runner
+        self._nothing = self._no_log()
+        """Never written to."""
 
     @property
     def precision(self) -> str:
@@ -64,7 +66,7 @@ class GraphEngine:
         for start in range(min(same, len(ids)) // CHUNK * CHUNK, len(ids), CHUNK):
             bias[start:] = HIDDEN
             window, place = self._window(log.before + ids, start), _number(log.start + start)
-            k, v = self.runner.run("read", window, place, *_layers(replace(log, bias=bias)))
+            k, v = self.runner.run("read", window, place, *_log(replace(log, bias=bias)))
             log.k[:, :, start : start + CHUNK], log.v[:, :, start : start + CHUNK] = k[:, 0], v[:, 0]
             bias[start : start + CHUNK] = 0.0
         bias[len(ids) :] = HIDDEN
@@ -93,7 +95,7 @@ class GraphEngine:
         return replace(empty, memory=full, start=start, before=tuple(before))
 
     def ask(self, asked: Tensor, log: Log) -> Tensor:
-        start, layers = _number(log.length), _layers(log)
+        start, layers = _number(log.length), _log(log)
         parts = []
         for rows in asked.split(QUESTIONS):
             (queries,) = self.runner.run("ask", _filled(rows, QUESTIONS), start, *layers)
@@ -112,24 +114,27 @@ class GraphEngine:
         return Scene(k[:, 0], v[:, 0], bias, states, states_bias)
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
-        ids = self.tokenizer.request(text, self._config.request_length)
-        filling = self._config.request_length - len(ids)
-        known = log or self._no_log()
-        bias = F.pad(scene.bias, (0, self._config.request_length))
-        bias[len(bias) - filling :] = HIDDEN
-        k, v, asked, claims, odds = self.runner.run(
-            "prefill",
-            scene.k[:, None],
-            scene.v[:, None],
-            torch.tensor([ids + [EOS] * filling]),
-            pieces(text),
-            _number(known.length),
-            bias[None],
-            *_layers(known),
-        )
-        words = tuple(self.tokenizer.tokens[index] for index in asked[0].tolist()) if text else ()
+        shown, seen = scene.bias[None], _layers(scene.k, scene.v)
+        logits = self._understood(text, shown, *seen)
+        known = (log or self._nothing).from_here
+        graph = "find" if known.memory else "find_short"
+        told = _layers(known.k, known.v, known.memory)
+        k, v, claims, odds = self.runner.run(graph, logits, shown, known.bias[None], *seen, *told)
+        asked = logits[0].argmax(-1).tolist() if text else ()
+        words = tuple(self.tokenizer.tokens[index] for index in asked)
         likely = (zip(*pair, strict=True) for pair in zip(claims[0].tolist(), odds[0].tolist(), strict=True))
         return Context(k[:, 0], v[:, 0], style, words, tuple(map(tuple, likely)))
+
+    def _understood(self, text: str, *scene: Tensor) -> Tensor:
+        """What a request asks, beside a scene as the graphs take it: logits [1, ASKED, V]."""
+        ids = self.tokenizer.request(text, self._config.request_length)
+        lengths = by_length("understand", self._config.request_length)
+        graph, length = next((name, length) for name, length in lengths.items() if len(ids) <= length)
+        filled = torch.tensor([ids + [EOS] * (length - len(ids))])
+        bias = torch.zeros(1, length, device=self.runner.device)
+        bias[:, len(ids) :] = HIDDEN
+        (logits,) = self.runner.run(graph, filled, pieces(text), bias, *scene)
+        return logits
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         if not 0 < len(claims) <= SENTENCES:
@@ -142,8 +147,16 @@ class GraphEngine:
         ]
 
     def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
-        (logits,) = self.runner.run("decode" if len(ids) == 1 else "decodes", *self._asked(ids, contexts))
-        return logits[: len(ids)].cpu()
+        rows, style, k, v = self._asked(ids, contexts)
+        name = "decode" if len(ids) == 1 else "decodes"
+        for graph, length in by_length(name, self.answer_length).items():
+            if not _unsaid(ids[:, length:]):
+                continue
+            (logits,) = self.runner.run(graph, rows[:, :length].contiguous(), style, k, v)
+            found = logits[: len(ids)].cpu()
+            if length == self.answer_length or bool((found[:, :-1].argmax(-1) == EOS).any(1).all()):
+                break
+        return _ended(found, self.answer_length)
 
     def verify(self, ids: Tensor, context: Context) -> Tensor:
         before = F.pad(ids[:-1], (1, 0), value=BEGIN)
@@ -208,17 +221,39 @@ class GraphEngine:
 
 def _filled(rows: Tensor, count: int) -> Tensor:
     """Filled up to `count` rows by repeating the first."""
+    if len(rows) == count:
+        return rows.contiguous()
     return torch.cat([rows, rows[:1].expand(count - len(rows), *rows.shape[1:])]).contiguous()
+
+
+def _unsaid(ids: Tensor) -> bool:
+    """Whether these words may be left out behind the end of an answer: none of them was said."""
+    return bool(((ids == MASK) | (ids == EOS)).all())
+
+
+def _ended(logits: Tensor, length: int) -> Tensor:
+    """Logits [n, l, V] of sentences that end in their first l words, for all `length` of them."""
+    more = length - logits.shape[1]
+    if not more:
+        return logits
+    whole = F.pad(logits, (0, 0, 0, more), value=HIDDEN)
+    whole[:, -more:, EOS] = 0.0
+    return whole
 
 
 def _number(value: float) -> Tensor:
     return torch.tensor([float(value)])
 
 
-def _layers(log: Log) -> list[Tensor]:
-    """A log as the graphs take it: its bias, then of each layer keys, values and memory, in a batch of one."""
-    each = zip(log.k, log.v, log.memory, strict=True)
-    return [log.bias[None], *(part[None] for k, v, memory in each for part in (k, v, *memory))]
+def _log(log: Log) -> list[Tensor]:
+    """A log as most graphs take it: its bias, then its layers."""
+    return [log.bias[None], *_layers(log.k, log.v, log.memory)]
+
+
+def _layers(k: Tensor, v: Tensor, memory: Memory = ()) -> list[Tensor]:
+    """Of each layer in turn keys, values and what a memory has of it, in a batch of one."""
+    more: Sequence[Sequence[Tensor]] = memory or [()] * len(k)
+    return [part[None] for first, second, own in zip(k, v, more, strict=True) for part in (first, second, *own)]
 
 
 def _widened(layer: tuple[Tensor, Tensor, Tensor], slots: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -49,7 +49,8 @@ def check(engine: Engine, path: Path, precision: str) -> None:
 
 
 def probabilities(engine: Engine) -> Tensor:
-    """[turns, L, V] of the first pass, and of a second one in which every other word is given."""
+    """[turns, L, V] of the first pass, and of a second one in which every other word is given, and the last of all,
+    which no short answer has. Requests and logs are short and long ones."""
     rng = np.random.default_rng(0)
     picture = np.full((96, 160, 3), ROAD, np.uint8)
     picture[:48] = SKY
@@ -57,12 +58,13 @@ def probabilities(engine: Engine) -> Tensor:
     sensed = Observation(0, picture, VehicleState(speed_mps=14.0, energy_percent=50.0, gear=4), sound)
     blind = Observation(0, state=VehicleState(speed_limit_mps=13.9))
     rows = []
-    log = engine.read(["call", "@3", "=4", "=14", "=5", "tunnel", "=14", "=9"] * 12)
+    line = ["call", "@3", "=4", "=14", "=5", "tunnel", "=14", "=9"]
+    log, longer = (engine.read(line * lines) for lines in (12, engine.log_length // len(line)))
     turns = (
         (sensed, "what is ahead", 0, None),
         (sensed, "", 3, None),
         (blind, "how fast are we", 1, log),
-        (sensed, "who called before the tunnel", 2, log),
+        (sensed, "can you please tell me again who it was that called before the tunnel", 2, longer),
     )
     for observation, text, remembered, past in turns:
         percept = engine.encode(observation)
@@ -71,5 +73,6 @@ def probabilities(engine: Engine) -> Tensor:
         masked = torch.full((engine.answer_length,), MASK)
         first = engine.decode(masked[None], [cache])[0]
         half = torch.where(torch.arange(engine.answer_length) % 2 == 0, first.argmax(-1), masked)
+        half[-1] = half[0]
         rows += [first, engine.decode(half[None], [cache])[0]]
     return torch.stack(rows).softmax(-1)

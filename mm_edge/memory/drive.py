@@ -167,7 +167,8 @@ class DriveMemory:
         if self._log is None:
             return 0
         parts = (self._log.k, self._log.v, self._log.bias, *(part for layer in self._log.memory for part in layer))
-        return sum(part.nbytes for part in parts)
+        again = (self._log.k, *(k for k, *_ in self._log.memory))  # keys are kept once more as they are seen
+        return sum(part.nbytes for part in (*parts, *again))
 
     def _read(self, words: Sequence[str]) -> None:
         known, self._log = self._log or self._resumed(), None  # the engine takes it over, whatever becomes of it

@@ -25,6 +25,8 @@ HIDDEN = -1e9
 """Added to the scores of slots that are not seen; minus infinity would make NaN of a row of them."""
 LONG = 256
 """Slots from which on the fused kernel is the faster one backwards."""
+FEW = 96
+"""Slots up to which it is quicker to copy parts into one."""
 
 
 def attend(q: Tensor, parts: Sequence[Part]) -> Tensor:
@@ -35,14 +37,26 @@ def attend(q: Tensor, parts: Sequence[Part]) -> Tensor:
     if torch.is_grad_enabled() and q.requires_grad and len(parts) == 1 and parts[0][2] is None:
         k, v, _ = parts[0]
         return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=1.0)
-    added = [later(q.shape[2]) if bias is None else bias for _, _, bias in parts]
-    scores = [
-        ungrouped(grouped(q, len(k)) @ k.transpose(-1, -2) + bias, len(q))
-        for (k, _, _), bias in zip(parts, added, strict=True)
-    ]
+    parts = _joined([(k, v, later(q.shape[2]) if bias is None else bias) for k, v, bias in parts])
+    scores = [ungrouped(grouped(q, len(k)) @ k.transpose(-1, -2) + bias, len(q)) for k, _, bias in parts]
+    if len(parts) == 1:
+        return ungrouped(grouped(scores[0].softmax(-1), len(parts[0][1])) @ parts[0][1], len(q))
     weights = torch.cat(scores, -1).softmax(-1).split([k.shape[2] for k, _, _ in parts], -1)
     found = [ungrouped(grouped(w, len(v)) @ v, len(q)) for w, (_, v, _) in zip(weights, parts, strict=True)]
-    return torch.stack(found).sum(0) if len(found) > 1 else found[0]
+    return sum(found[1:], found[0])
+
+
+def _joined(parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Short parts of the same rows and heads as one: to copy them takes less time than a product for each."""
+    joined: list[tuple[Tensor, Tensor, Tensor]] = []
+    for k, v, bias in parts:
+        if joined and joined[-1][0].shape[2] + k.shape[2] <= FEW and joined[-1][0].shape[:2] == k.shape[:2]:
+            before_k, before_v, before = joined.pop()
+            shape = torch.broadcast_shapes(before.shape[:-1], bias.shape[:-1])
+            biases = [each.expand(*shape, slots) for each, slots in ((before, before_k.shape[2]), (bias, k.shape[2]))]
+            k, v, bias = torch.cat([before_k, k], 2), torch.cat([before_v, v], 2), torch.cat(biases, -1)
+        joined.append((k, v, bias))
+    return joined
 
 
 def later(length: int) -> Tensor:

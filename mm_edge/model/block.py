@@ -80,26 +80,32 @@ class Block(nn.Module):
         T, T], None: x is causal; adapter: what the step adds. Returns x, its queries, and its own keys and values."""
         add = adapter or _nothing
         normed = self.norm_attention(x)
-        q, k, v = add("qkv", self.qkv(normed), normed).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        q, k = self._asking(q, turn), rotated(normalised(k[..., :-1]), turn)
-        k = torch.cat([k, (age / NEWER).to(k.dtype)[:, None].expand(*k.shape[:-1], 1)], -1)
+        joint = add("qkv", self.qkv(normed), normed).unflatten(-1, (3 * self.heads, -1)).transpose(1, 2)
+        both, v = joint.split([2 * self.heads, self.heads], 1)
+        q, k = self._placed(both, turn, age).split(self.heads, 1)
         attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
         attended = attended.transpose(1, 2).flatten(2)
         x = x + add("out", self.out(attended), attended)
         normed = self.norm_mlp(x)
-        hidden = F.relu(add("up", self.up(normed), normed)).square()
+        hidden = F.relu(add("up", self.up(normed), normed))
+        hidden = hidden * hidden  # a square is a power where it is exported, and those are slow
         return x + add("down", self.down(hidden), hidden), q, (k, v)
 
     def queries(self, x: Tensor, turn: KV) -> Tensor:
         """Those of `forward` without an adapter, and nothing else."""
         d = x.shape[-1]
         q = F.linear(self.norm_attention(x), self.qkv.weight[:d], self.qkv.bias[:d])
-        return self._asking(q.unflatten(-1, (self.heads, -1)).transpose(1, 2), turn)
+        q = q.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        last = self.recency.to(q.dtype).expand(*q.shape[:-1], 1)
+        return rotated(normalised(q[..., :-1]) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype), turn, last)
 
-    def _asking(self, q: Tensor, turn: KV) -> Tensor:
-        """[B, heads, T, d_head] as it is asked with."""
-        scaled = rotated(normalised(q[..., :-1]), turn) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype)
-        return torch.cat([scaled, self.recency.to(q.dtype).expand(*q.shape[:-1], 1)], -1)
+    def _placed(self, both: Tensor, turn: KV, age: Tensor) -> Tensor:
+        """Queries, then keys [B, 2 * heads, T, d_head], normalised, at their places. In one tensor, since a pass over
+        few tokens takes as long as it has operations."""
+        gain = torch.cat([self.gain * both.shape[-1] ** -0.5, torch.ones_like(self.gain)]).to(both.dtype)
+        last = torch.cat(torch.broadcast_tensors(self.recency, (age / NEWER)[:, None])).to(both.dtype)
+        last = last.expand(*both.shape[:-1], 1)
+        return rotated(normalised(both[..., :-1]) * gain, turn, last)
 
 
 def _nothing(matrix: str, out: Tensor, x: Tensor) -> Tensor:
@@ -107,5 +113,6 @@ def _nothing(matrix: str, out: Tensor, x: Tensor) -> Tensor:
 
 
 def normalised(x: Tensor) -> Tensor:
-    """To a root mean square of 1 along the last axis."""
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6)
+    """To a root mean square of 1 along the last axis. With a weight of ones, and a quotient where a product would do:
+    that is what ONNX Runtime knows as one operation."""
+    return x / (x.square().mean(-1, keepdim=True) + 1e-6).sqrt() * x.new_ones(x.shape[-1])

@@ -26,24 +26,31 @@ def angles(places: Tensor, count: int) -> Tensor:
     return places[..., None] * ROPE_BASE ** -(torch.arange(count, device=places.device) / max(1, count))
 
 
-def rotated(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """The first numbers of the last axis, turned pair by pair; turn: cosine and sine [..., T, pairs]."""
+def rotated(x: Tensor, turn: tuple[Tensor, Tensor], *behind: Tensor) -> Tensor:
+    """The first numbers of the last axis, turned pair by pair; turn: cosine and sine [..., T, pairs]; behind: what
+    follows them on that axis."""
     cos, sin = (part.to(x.dtype) for part in turn)
     pairs = cos.shape[-1]
     a, b, rest = x.split([pairs, pairs, x.shape[-1] - 2 * pairs], -1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest], -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos, rest, *behind], -1)
 
 
 def moved(k: Tensor, words: Tensor) -> Tensor:
     """Keys [..., n, width] as if they stood so many words further on; words: [1] or [..., n]."""
     turn = angles(words, pairs(k.shape[-1]))
-    return torch.cat([rotated(k[..., :-1], (turn.cos(), turn.sin())), k[..., -1:] + (words / NEWER)[..., None]], -1)
+    return rotated(k[..., :-1], (turn.cos(), turn.sin()), k[..., -1:] + (words / NEWER)[..., None])
 
 
 def seen(k: Tensor, now: Tensor | float) -> Tensor:
     """Keys [..., n, width] as they are attended to from the place `now`."""
     distance = (now - k[..., -1] * NEWER).clamp(min=0)
     return moved(k, distance - _seems(distance))
+
+
+def from_here(k: Tensor, now: Tensor | float) -> Tensor:
+    """As `seen`, with `now` as the place 0 from then on."""
+    distance = (now - k[..., -1] * NEWER).clamp(min=0)
+    return moved(k, distance - _seems(distance) - now)
 
 
 def unseen(k: Tensor, now: Tensor | float) -> Tensor:

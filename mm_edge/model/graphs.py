@@ -1,23 +1,25 @@
 """The network cut into graphs of static shape: what an engine runs, and what is exported.
 
-    encode   what the sensors show now            -> tokens, summary, pooled, facts, course
-    read     the next CHUNK words of the log      -> their keys and values
-    ask      QUESTIONS about the log              -> queries: what a compacted log has to serve
-    prefill  scene, request and log               -> what an answer states, its keys and values, and what was asked
-    tell     what SENTENCES sentences state       -> the same for each of them
-    decode   an answer block against those        -> logits
-    decodes  SENTENCES of them                    -> logits
-    verify   an answer, each word by those before -> logits of what follows it
-    follow   the next word of an answer           -> logits, its keys and values
-    follows  SENTENCES of them                    -> logits, their keys and values
-    flow     an answer out of noise, from one time to another -> logits, where that leads
-    look     history and percept: the scene       -> its keys and values, and the trunk's states, layer by layer
-    steer    noisy actions, course and the states -> their velocity
+    encode      what the sensors show now            -> tokens, summary, pooled, facts, course
+    read        the next CHUNK words of the log      -> their keys and values
+    ask         QUESTIONS about the log              -> queries: what a compacted log has to serve
+    understand  a request and the scene              -> what is asked
+    find        what is asked, scene and log         -> what an answer states, its keys and values
+    tell        what SENTENCES sentences state       -> the same for each of them
+    decode      an answer block against those        -> logits
+    decodes     SENTENCES of them                    -> logits
+    verify      an answer, each word by those before -> logits of what follows it
+    follow      the next word of an answer           -> logits, its keys and values
+    follows     SENTENCES of them                    -> logits, their keys and values
+    flow        an answer out of noise, from one time to another -> logits, where that leads
+    look        history and percept: the scene       -> its keys and values, and the trunk's states, layer by layer
+    steer       noisy actions, course and the states -> their velocity
 
-Batch size 1, but for what is of several SENTENCES or QUESTIONS. A log has `log_length` slots for the words at its end,
-and before them a memory whose slots are packed, `memory_length` for each head of a layer on average; scene and request
-have `turn_length` together. A bias hides those that are only filling, `start` is the place of a graph's first token.
-Knows nothing about who runs them.
+Those in SHORT are there twice, once for what is no longer than that: most time goes by what is filled up. Batch size 1,
+but for what is of several SENTENCES or QUESTIONS. A log has `log_length` slots for the words at its end, and before
+them a memory whose slots are packed, `memory_length` for each head of a layer on average; a short one has none. A bias
+hides those that are only filling, `start` is the place of a graph's first token. What is asked is asked from the place
+0, where the scene stands. Knows nothing about who runs them.
 """
 
 from __future__ import annotations
@@ -33,20 +35,25 @@ from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import Features, features
 from mm_edge.model.flow import at, moved
 from mm_edge.model.hints import pieces
-from mm_edge.model.network import ASKED, CLAIMS, KV, WINDOW, Network
+from mm_edge.model.network import ASKED, CLAIMS, KV, WINDOW, Network, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import QUERIES, STEPS
 
 GRAPHS = (
-    "encode", "read", "ask", "prefill", "tell", "decode", "decodes", "verify", "follow", "follows", "flow", "look",
-    "steer",
+    "encode", "read", "ask", "understand_short", "understand", "find_short", "find", "tell", "decode_short", "decode",
+    "decodes_short", "decodes", "verify", "follow", "follows", "flow", "look", "steer",
 )  # fmt: skip
+SHORT = {"understand": 12, "find": 128, "decode": 12, "decodes": 12}
+"""Tokens of a request, a log or a sentence up to which it has a graph of its own, called "_short": most are no
+longer. The network never saw a short block in training, but says the same in it, up to the end."""
 CHUNK = 64
 """Words of the log that are read at once."""
 QUESTIONS = 16
 """That are asked of the log at once."""
 SENTENCES = 4
 """Of a longer answer, worded side by side."""
+LOG_TENSORS = 5
+"""Of each layer of a log with a memory."""
 LIKELY = 2
 """How many of the likeliest words are told of what an answer states."""
 
@@ -97,34 +104,35 @@ class Ask(nn.Module):
         return torch.stack([each.transpose(0, 1).flatten(1, 2) for each in queries])
 
 
-class Prefill(nn.Module):
+class Understand(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
-    def forward(
-        self,
-        scene_k: Tensor,
-        scene_v: Tensor,
-        request: Tensor,
-        hinting: Tensor,
-        start: Tensor,
-        bias: Tensor,
-        log_bias: Tensor,
-        *log: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """scene_k, scene_v: as `look` gives them; hinting: [1, MOST] pieces; bias: [1, turn_length]; log: as `_log`
-        takes it -> k, v [layers, 1, heads, CLAIMS, d_head], the likeliest ids of what was asked [1, ASKED], and the
+    def forward(self, request: Tensor, hinting: Tensor, bias: Tensor, scene_bias: Tensor, *scene: Tensor) -> Tensor:
+        """request: ids [1, t]; hinting: its pieces [1, MOST]; bias: [1, t]; scene: keys and values of each layer in
+        turn, as `look` gives them; scene_bias: [1, scene_length] -> what is asked: logits [1, ASKED, V]."""
+        network = self.network
+        seen = _parts(scene, scene_bias, network.config.layers)
+        return network.understand(request, torch.zeros(1), seen, bias, hinting)
+
+
+class Find(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, asked: Tensor, scene_bias: Tensor, log_bias: Tensor, *known: Tensor) -> tuple[Tensor, ...]:
+        """asked: as `understand` gives it; known: the scene as there, then the log as `_parts` takes it, seen from its
+        end, where the place 0 is; a short one has no memory -> k, v [layers, 1, heads, CLAIMS, d_head], and the
         likeliest claims, ids and probabilities [1, CLAIMS, LIKELY]."""
-        network, n = self.network, self.network.config.scene_length
-        seen = [*zip(scene_k.unbind(0), scene_v.unbind(0), strict=True)]
-        scene = Past(network.placed(seen, start), bias[:, :n])
-        likely = network.understand(request, start, [scene], bias[:, n:], hinting)
-        asked = network.meant(likely)
-        found = network.find(asked, start, [*_log(log, log_bias, start), scene])
-        stated = torch.cat([asked[:, :1], network.meant(found)], 1)
-        odds, claims = torch.cat([likely[:, :1], found], 1).softmax(-1).topk(LIKELY)
-        return *_stacked(network.state(stated).layers), likely.argmax(-1), claims, odds
+        network, layers = self.network, self.network.config.layers
+        scene, log = _parts(known[: 2 * layers], scene_bias, layers), _parts(known[2 * layers :], log_bias, layers)
+        meant = network.meant(asked)
+        found = network.find(meant, torch.zeros(1), [*log, *scene])
+        stated = torch.cat([meant[:, :1], network.meant(found)], 1)
+        odds, claims = torch.cat([asked[:, :1], found], 1).softmax(-1).topk(LIKELY)
+        return *_stacked(network.state(stated).layers), claims, odds
 
 
 class Tell(nn.Module):
@@ -214,16 +222,24 @@ def _claims(k: Tensor, v: Tensor) -> Past:
     return _past(k, v, torch.zeros(k.shape[1], k.shape[3]))
 
 
-def _log(layers: Sequence[Tensor], bias: Tensor, now: Tensor) -> list[Past]:
-    """Its memory and its end, as they are seen from the place `now`.
+def _log(log: Sequence[Tensor], bias: Tensor, now: Tensor) -> list[Past]:
+    """As `_parts`, seen from the place `now`."""
+    return [part.seen(now) for part in _parts(log, bias, len(log) // LOG_TENSORS)]
 
-    layers: of each layer in turn, as one tensor would have to be copied to be cut: keys and values [1, heads,
-    log_length, d_head], then those of the memory [1, 1, heads * memory_length, d_head] and its bias [1, heads, heads *
-    memory_length]; bias: [1, log_length].
+
+def _parts(known: Sequence[Tensor], bias: Tensor, layers: int) -> list[Past]:
+    """A scene, or the memory of a log, if it has one, and its end.
+
+    known: of each layer in turn, as one tensor would have to be copied to be cut: keys and values [1, heads, n,
+    d_head], then those of the memory [1, 1, heads * memory_length, d_head] and its bias [1, heads, heads *
+    memory_length]; bias: [1, n].
     """
-    each = [layers[first : first + 5] for first in range(0, len(layers), 5)]
-    memory = Past([(k, v) for _, _, k, v, _ in each], [own for *_, own in each])
-    return [part.seen(now) for part in (memory, Past([(k, v) for k, v, *_ in each], bias))]
+    every = len(known) // layers
+    each = [known[first : first + every] for first in range(0, len(known), every)]
+    end = Past([(k, v) for k, v, *_ in each], bias)
+    if every < LOG_TENSORS:
+        return [end]
+    return [Past([(k, v) for _, _, k, v, _ in each], [own for *_, own in each]), end]
 
 
 def _past(k: Tensor, v: Tensor, bias: Tensor) -> Past:
@@ -241,17 +257,22 @@ def graphs(network: Network) -> dict[str, Graph]:
     return {name: cut[name] for name in GRAPHS}
 
 
+def by_length(name: str, length: int) -> dict[str, int]:
+    """The names of a graph in SHORT that takes `length` tokens, and how many each of them takes, the shorter first."""
+    return {f"{name}_short": min(SHORT[name], length), name: length}
+
+
 def _finding(network: Network) -> tuple[Graph, ...]:
     """From the sensors to what an answer states, and to the path."""
     config = network.config
     blind = vars(features([Observation(0)]))
-    width, packed = config.d // config.heads, config.heads * config.memory_length
-    log = {"log_bias": torch.zeros(1, config.log_length)}
-    for index in range(config.layers):
-        log |= {f"log_{kind}{index}": torch.zeros(1, config.heads, config.log_length, width) for kind in "kv"}
-        log |= {f"memory_{kind}{index}": torch.zeros(1, 1, packed, width) for kind in "kv"}
-        log |= {f"memory_bias{index}": torch.zeros(1, config.heads, packed)}
-    bias = {"bias": torch.zeros(1, config.turn_length)}
+
+    def finding(length: int, memory: bool) -> dict[str, Tensor]:
+        return (
+            asked | scene_bias | {"log_bias": torch.zeros(1, length)} | scene | _layered(config, "log", length, memory)
+        )
+
+    log = {"log_bias": torch.zeros(1, config.log_length)} | _layered(config, "log", config.log_length, memory=True)
     start = {"start": torch.zeros(1)}
     seen = {
         "history": torch.zeros(1, config.history_slots, config.d),
@@ -259,10 +280,16 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
     }
     shown = {"bias": torch.zeros(1, config.scene_length)}
-    scene = {f"scene_{kind}": torch.zeros(config.layers, 1, config.heads, config.scene_length, width) for kind in "kv"}
-    asked = {"request": torch.zeros(1, config.request_length, dtype=torch.long), "hinting": pieces("")}
+    scene = _layered(config, "scene", config.scene_length)
+    scene_bias = {"scene_bias": torch.zeros(1, config.scene_length)}
+    asked = {"asked": torch.zeros(1, ASKED, config.vocabulary)}
     questions = {"asked": torch.zeros(QUESTIONS, ASKED, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
+
+    def request(length: int) -> dict[str, Tensor]:
+        ids = torch.zeros(1, length, dtype=torch.long)
+        return {"request": ids, "hinting": pieces(""), "bias": torch.zeros(1, length)}
+
     slots_seen = config.scene_length + QUERIES
     steered = {
         "actions": torch.zeros(1, STEPS, 2),
@@ -275,10 +302,29 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
         Graph("read", Read(network), chunk | start | log, ("k", "v")),
         Graph("ask", Ask(network), questions | start | log, ("queries",)),
-        Graph("prefill", Prefill(network), scene | asked | start | bias | log, ("k", "v", "asked", "claims", "odds")),
+        *(
+            Graph(name, Understand(network), request(length) | scene_bias | scene, ("asked",))
+            for name, length in by_length("understand", config.request_length).items()
+        ),
+        *(
+            Graph(name, Find(network), finding(length, name == "find"), ("k", "v", "claims", "odds"))
+            for name, length in by_length("find", config.log_length).items()
+        ),
         Graph("look", Look(network), seen | shown, ("k", "v", "states", "states_bias")),
         Graph("steer", Steer(network), steered, ("velocity",)),
     )
+
+
+def _layered(config: NetworkConfig, name: str, length: int, memory: bool = False) -> dict[str, Tensor]:
+    """What `_parts` takes, of `length` slots."""
+    width, packed = config.d // config.heads, config.heads * config.memory_length
+    layers: dict[str, Tensor] = {}
+    for index in range(config.layers):
+        layers |= {f"{name}_{kind}{index}": torch.zeros(1, config.heads, length, width) for kind in "kv"}
+        if memory:
+            layers |= {f"memory_{kind}{index}": torch.zeros(1, 1, packed, width) for kind in "kv"}
+            layers |= {f"memory_bias{index}": torch.zeros(1, config.heads, packed)}
+    return layers
 
 
 def _wording(network: Network) -> tuple[Graph, ...]:
@@ -307,11 +353,16 @@ def _wording(network: Network) -> tuple[Graph, ...]:
         "style": torch.ones(1, dtype=torch.long),
     }
     told = {"claims": torch.zeros(SENTENCES, CLAIMS, dtype=torch.long)}
-    several = answer(length, SENTENCES) | slots("", CLAIMS, SENTENCES)
+
+    def blocks(name: str, rows: int) -> tuple[Graph, ...]:
+        lengths = by_length(name, length).items()
+        given = slots("", CLAIMS, rows)
+        return tuple(Graph(each, Decode(network), answer(words, rows) | given, ("logits",)) for each, words in lengths)
+
     return (
         Graph("tell", Tell(network), told, ("k", "v")),
-        Graph("decode", Decode(network), answer(length) | claims, ("logits",)),
-        Graph("decodes", Decode(network), several, ("logits",)),
+        *blocks("decode", 1),
+        *blocks("decodes", SENTENCES),
         Graph("verify", Verify(network), answer(length) | claims, ("logits",)),
         Graph("follow", Follow(network), following(1), ("logits", "new_k", "new_v")),
         Graph("follows", Follow(network), following(SENTENCES), ("logits", "new_k", "new_v")),

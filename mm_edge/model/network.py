@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from mm_edge.model.adapter import Adapter
 from mm_edge.model.attention import HIDDEN, later
 from mm_edge.model.block import KV, Block, Past, Run, normalised
-from mm_edge.model.distance import angles, moved, pairs
+from mm_edge.model.distance import angles, pairs
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
 from mm_edge.model.flow import TIMES, at, clock, coloured, ramps
 from mm_edge.model.hints import Hints
@@ -206,10 +206,6 @@ class Network(nn.Module):
         mask = _causal(whole.shape[1], bias)
         states, cache, _ = self._run(whole, start + torch.arange(whole.shape[1]), start, (), mask)
         return [(k[:, :, :length], v[:, :, :length]) for k, v in cache], torch.stack(states), bias
-
-    def placed(self, scene: Sequence[KV], start: Tensor) -> list[KV]:
-        """Keys and values of a scene that was read at the place 0, as if it had been read at `start` [1]."""
-        return [(moved(k, start), v) for k, v in scene]
 
     def understand(
         self, ids: Tensor, start: Tensor, past: Sequence[Past], bias: Tensor, pieces: Tensor | None = None

@@ -27,7 +27,7 @@ def test_a_machine_is_measured_once_and_another_one_anew(engine, tmp_path: Path)
     first = known_times(engine, TABLE, clock, HERE, tmp_path)
     written = profile_path(tmp_path, HERE).read_text()
     known_times(engine, TABLE, clock, HERE, tmp_path)
-    assert {*first.stages} >= {"encode", "prefill", "pass:flow", "pass:quality", "tell:quality"}
+    assert {*first.stages} >= {"encode", "prefill", "prefill:short", "pass:flow", "pass:quality", "tell:quality"}
     assert first.predict({"encode": 1, "prefill": 1, "pass:flow": 1}, "turn").p99_ms > 0.5
     assert profile_path(tmp_path, HERE).read_text() == written
     known_times(engine, TABLE, clock, replace(HERE, machine="another"), tmp_path)

@@ -11,6 +11,7 @@ from mm_edge.assistant.thinking import Bounds, Made, Task, Thinker
 from mm_edge.assistant.topics import request_class
 from mm_edge.compute.device import ComputeState
 from mm_edge.compute.planner import Plan, Planner, PlanTable, Worth
+from mm_edge.world.grammar import sentences
 
 TABLE = PlanTable("", {"now": {Plan("flow", 1): Worth(0.90, 1.0, 500), Plan("quality", 8): Worth(0.97, 3.0, 500)}})
 ASKED = "what does the light show"
@@ -47,6 +48,24 @@ def test_there_is_an_answer_when_it_is_too_late(thinker, parrot, clock, left_ms:
     assert made.plan == Plan("flow", 1)
     assert made.draft.is_sentence
     assert made.draft.passes == 1
+
+
+def test_a_long_sentence_is_no_sign_of_a_slow_machine(thinker, parrot, clock) -> None:
+    """It is made in a longer block."""
+    parrot.answers[ASKED] = max(
+        (each for each in sentences() if len(each.split()) < 14), key=lambda text: len(text.split())
+    )
+    parrot.cost_s = 0.03
+    for _ in range(3):
+        thought(thinker, parrot, clock, None)
+    latency = thinker._planner.latency
+    assert latency.load == 1.0
+    assert "pass:quality:long" in latency.stages
+
+
+@pytest.mark.parametrize(("words", "stage"), [(3, "prefill:short"), (12, "prefill:short"), (13, "prefill")])
+def test_long_requests_are_a_stage_of_their_own(thinker, words: int, stage: str) -> None:
+    assert thinker.prefill_stage(" ".join(["the"] * words)) == stage
 
 
 def test_passes_stop_in_time_when_the_machine_becomes_slower_on_the_way(thinker, parrot, clock) -> None:

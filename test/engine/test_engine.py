@@ -11,16 +11,19 @@ import torch
 
 from mm_edge.engine import choose, load, next_backend, open_engine, trust_path, weights_path
 from mm_edge.engine.base import Engine, EngineError
+from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.engine.reference import reference_path
 from mm_edge.generation import DECODERS
 from mm_edge.model.checkpoint import load as load_checkpoint
 from mm_edge.model.checkpoint import save
+from mm_edge.model.network import CLAIMS, STYLES
 from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.world.drive import Drive
-from mm_edge.world.grammar import parse
+from mm_edge.world.grammar import draw, parse
 
 DRIVE = 1_600_000
+PASSES = 8
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,20 @@ def test_the_trust_constants_belong_to_the_weights() -> None:
 )
 def test_answers_without_eyes(engine: Engine, state: VehicleState, text: str, answer: str) -> None:
     assert said(engine, Observation(0, state=state), text) == answer
+
+
+def test_a_sentence_in_the_short_block_is_that_of_the_long_one(engine: GraphEngine, monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    said = {True: [], False: []}
+    for topic, facts in (draw(rng) for _ in range(60)):
+        claims = engine.tokenizer.claims(f"<{topic}> " + " ".join(value for _, value in sorted(facts.items())), CLAIMS)
+        contexts = engine.tell([claims], int(rng.integers(1, STYLES + 1)))
+        for long, sentences in said.items():
+            with monkeypatch.context() as patch:
+                if long:
+                    patch.setattr("mm_edge.engine.graph_engine.by_length", lambda name, length: {name: length})
+                sentences.append([*DECODERS["speedy"](engine, contexts[0], PASSES)][-1].text)
+    assert said[True] == said[False]
 
 
 def test_what_it_sees_is_in_the_scene_and_in_the_sentence(engine: Engine) -> None:

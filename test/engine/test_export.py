@@ -21,7 +21,7 @@ from mm_edge.engine.torch_runner import TorchRunner
 from mm_edge.model.block import Past
 from mm_edge.model.checkpoint import save
 from mm_edge.model.features import features
-from mm_edge.model.graphs import GRAPHS, SENTENCES, graphs, split_facts
+from mm_edge.model.graphs import CHUNK, GRAPHS, SENTENCES, graphs, split_facts
 from mm_edge.model.network import BEGIN, KV, WINDOW, Network, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.training.trainer import new_tokenizer
@@ -36,7 +36,7 @@ def save_random(path: Path, seed: int) -> None:
     """Weights of a small network that is sure of what it says, as trained ones are."""
     torch.manual_seed(seed)
     tokenizer = new_tokenizer()
-    config = NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=4, conv=4, log_length=128)
+    config = NetworkConfig(len(tokenizer), len(tokenizer.marks), d=32, layers=2, heads=4, conv=4, log_length=192)
     weights = Network(config).state_dict()
     weights["words.weight"] *= SURE
     for name, weight in weights.items():
@@ -119,24 +119,47 @@ CLAIMED = [[60, 61, 62, 0], [70, 71, 0, 0], [80, 81, 82, 83], [60, 0, 0, 0]]
 WORDS = ["=14", "=5", "call", "@3", "=4"] * 15
 
 
-def test_filling_up_to_the_static_shape_changes_nothing(weights: Path) -> None:
-    engine = open_engine(weights)
+@pytest.mark.parametrize("lines", [15, 30])
+@pytest.mark.parametrize("text", ["what is ahead", "what is ahead, and what is the speed limit, and what is the light"])
+def test_filling_up_to_the_static_shape_changes_nothing(weights: Path, text: str, lines: int) -> None:
+    """Requests and logs have short graphs and long ones."""
+    engine, words = open_engine(weights), WORDS[:5] * lines
     percept = engine.encode(Observation(0))
-    cached = engine.prefill(engine.look(percept.summary.repeat(3, 1), percept), "what is ahead", 2, engine.read(WORDS))
+    cached = engine.prefill(engine.look(percept.summary.repeat(3, 1), percept), text, 2, engine.read(words))
     network = graphs_of(weights)
     encoded = network.encoder(features([Observation(0)]))
-    start = torch.tensor([float(len(WORDS))])
-    log = network.read(network.text(torch.tensor([[0] * WINDOW + engine.tokenizer.log(WORDS)])), torch.zeros(1))
+    start = torch.tensor([float(len(words))])
+    ids = torch.tensor([[0] * WINDOW + engine.tokenizer.log(words)])
+    log = read_by_chunks(network, ids)
     filled = network.config.history_slots - 3
     scene = network.scene(encoded.summary.repeat(3, 1)[None], encoded.summary, encoded.tokens)
-    request = torch.tensor([engine.tokenizer.request("what is ahead", 24)])
+    request = torch.tensor([engine.tokenizer.request(text, 24)])
     cache = network._run(scene, start + filled + torch.arange(scene.shape[1]), start, (), None).cache
     now = shown(cache)
     asked = network.meant(network.understand(request, start, [now], torch.zeros(request.shape)))
-    found = network.meant(network.find(asked, start, [shown(log), now]))
-    ids = torch.ones(1, engine.answer_length, dtype=torch.long)
-    exact = network.answer(ids, torch.tensor([2]), network.state(torch.cat([asked[:, :1], found], 1)))
+    found = network.meant(network.find(asked, start, [log.seen(start), now]))
+    stated = network.state(torch.cat([asked[:, :1], found], 1))
+    for layer, (k, v) in enumerate(stated.layers):
+        assert torch.allclose(cached.k[layer], k[0], atol=1e-4)
+        assert torch.allclose(cached.v[layer], v[0], atol=1e-4)
+    ids = torch.arange(engine.answer_length)[None] + 50
+    exact = network.answer(ids, torch.tensor([2]), stated)
     assert torch.allclose(exact, engine.decode(ids, [cached]), atol=1e-4)
+
+
+def read_by_chunks(network: Network, ids: torch.Tensor) -> Past:
+    """The log as it is read: each chunk sees those before it from where it begins."""
+    layers: list[KV] = []
+    for first in range(0, ids.shape[1] - WINDOW, CHUNK):
+        known = [shown(layers).seen(torch.tensor([float(first)]))] if layers else []
+        chunk = ids[:, first : first + WINDOW + CHUNK]
+        new = network.read(network.text(chunk), torch.tensor([float(first)]), known)
+        layers = (
+            [(torch.cat([k, more], 2), torch.cat([v, own], 2)) for (k, v), (more, own) in zip(layers, new, strict=True)]
+            if layers
+            else new
+        )
+    return shown(layers)
 
 
 def shown(cache: list[KV]) -> Past:
@@ -164,8 +187,8 @@ def test_a_log_that_lost_its_beginning_is_read_anew(weights: Path) -> None:
 
 def test_too_long_a_log_is_refused(weights: Path) -> None:
     engine = open_engine(weights)
-    with pytest.raises(ValueError, match="at most 128"):
-        engine.read(["tunnel"] * 129)
+    with pytest.raises(ValueError, match="at most 192"):
+        engine.read(["tunnel"] * 193)
 
 
 @pytest.mark.parametrize("name", GRAPHS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.engine.torch_runner import TorchRunner
 from mm_edge.model.graphs import SENTENCES
 from mm_edge.model.network import BEGIN, Network, NetworkConfig
-from mm_edge.model.tokenizer import Tokenizer
+from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
 
 TOKENIZER = Tokenizer([*(f"word{n}" for n in range(20)), "@0", "=0"])
 CONFIG = NetworkConfig(len(TOKENIZER), 2, d=32, layers=2, heads=4, conv=4, answer_length=6, log_length=64)
@@ -103,3 +105,56 @@ def test_no_sentence_or_too_many_are_refused(engine: GraphEngine, count: int) ->
         engine.tell(claims(count), 1)
     with pytest.raises(ValueError, match=f"{count} sentences"):
         engine.decode(answers(count), [Context(torch.zeros(0), torch.zeros(0), 1)] * count)
+
+
+class Ending:
+    """A runner that says of every word of a row that it is the end from the given place on, and notes what it ran."""
+
+    name, device = "ending/fp32", torch.device("cpu")
+
+    def __init__(self, ends: list[int]) -> None:
+        self.ends, self.ran = ends, []
+
+    def run(self, graph: str, *inputs: Tensor) -> tuple[Tensor, ...]:
+        self.ran.append(graph)
+        ids = inputs[0]
+        logits = torch.zeros(*ids.shape, len(TOKENIZER))
+        logits[..., 50] = 1.0
+        for row, end in zip(logits, self.ends, strict=False):
+            row[end:, EOS] = 2.0
+        return (logits,)
+
+
+@pytest.mark.parametrize(
+    ("ends", "ran"),
+    [
+        ([4], ["decode_short"]),
+        ([11], ["decode_short", "decode"]),
+        ([15], ["decode_short", "decode"]),
+        ([4, 6], ["decodes_short"]),
+        ([4, 15], ["decodes_short", "decodes"]),
+    ],
+)
+def test_a_sentence_that_does_not_end_in_the_short_block_is_made_in_the_long_one(
+    ends: list[int], ran: list[str]
+) -> None:
+    runner = Ending(ends + [0] * (SENTENCES - len(ends)))
+    engine = GraphEngine(replace(CONFIG, answer_length=20), TOKENIZER, runner)
+    context = Context(torch.zeros(2, 4, 4, 8), torch.zeros(2, 4, 4, 8), 1)
+    logits = engine.decode(torch.full((len(ends), 20), MASK), [context] * len(ends))
+    assert runner.ran == ran
+    assert logits.shape == (len(ends), 20, len(TOKENIZER))
+    said = logits.softmax(-1).argmax(-1) == EOS
+    assert said.long().argmax(1).tolist() == ends
+    assert said.sum(1).tolist() == [20 - end for end in ends]
+
+
+def test_words_behind_the_short_block_are_looked_at() -> None:
+    engine = GraphEngine(replace(CONFIG, answer_length=20), TOKENIZER, Ending([4]))
+    context = Context(torch.zeros(2, 4, 4, 8), torch.zeros(2, 4, 4, 8), 1)
+    ids = torch.full((1, 20), MASK)
+    ids[0, 14:] = EOS
+    engine.decode(ids, [context])
+    ids[0, 13] = 50
+    engine.decode(ids, [context])
+    assert engine.runner.ran == ["decode_short", "decode"]

@@ -57,3 +57,23 @@ def test_its_gradient_is_that_of_one_softmax(shared: int) -> None:
 def test_rows_come_back_from_their_groups() -> None:
     rows = torch.randn(ROWS, HEADS, T, D)
     assert torch.equal(ungrouped(grouped(rows, GROUPS), ROWS), rows)
+
+
+def test_short_parts_of_the_same_rows_are_one_softmax_too() -> None:
+    torch.manual_seed(1)
+    q, *kv = (torch.randn(ROWS, HEADS, length, D) for length in (T, 7, 7, 3, 3, T, T))
+    biases = [torch.randn(ROWS, 1, 1, 7), torch.zeros(1, 1, 1, 1), None]
+    found = attend(q, [*zip(kv[::2], kv[1::2], biases, strict=True)])
+    added = torch.cat([biases[0].expand(-1, -1, T, -1), torch.zeros(ROWS, 1, T, 3 + T)], -1)
+    added[..., 10:] += torch.full((T, T), -1e9).triu(1)
+    expected = (q @ torch.cat(kv[::2], 2).transpose(-1, -2) + added).softmax(-1) @ torch.cat(kv[1::2], 2)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_a_single_part_may_be_shared_by_rows() -> None:
+    inputs = tensors(7)
+    with torch.no_grad():
+        shared = attend(inputs[0], [(inputs[1], inputs[2], torch.zeros(1, 1, 1, 1))])
+    repeated = [part.repeat_interleave(ROWS // GROUPS, 0) for part in inputs[1:3]]
+    weights = (inputs[0] @ repeated[0].transpose(-1, -2)).softmax(-1)
+    assert torch.allclose(shared, weights @ repeated[1], atol=1e-5)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm_edge.model.distance import NEAR, NEWER, angles, pairs, seen, unseen
+from mm_edge.model.distance import NEAR, NEWER, angles, from_here, moved, pairs, seen, unseen
 
 WIDTH = 40
 PLACES = st.lists(st.integers(0, 60_000), min_size=1, max_size=20, unique=True).map(sorted)
@@ -29,6 +29,14 @@ def test_what_is_seen_from_somewhere_can_be_put_back(places: list[int]) -> None:
     back = unseen(seen(k, now), now)
     assert torch.allclose(back[:, -1], k[:, -1], atol=0.1, rtol=1e-4)
     assert torch.allclose(back[:, WIDTH // 2 : -1], k[:, WIDTH // 2 : -1])
+
+
+@given(PLACES)
+def test_from_here_all_is_as_it_is_seen_but_that_here_is_0(places: list[int]) -> None:
+    k, now = keys(places), float(places[-1] + 3)
+    here = from_here(k, now)
+    assert torch.allclose(moved(here, torch.tensor([now])), seen(k, now), atol=0.1)
+    assert (here[:, -1] <= 0).all()
 
 
 @given(PLACES)

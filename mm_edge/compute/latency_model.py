@@ -3,9 +3,11 @@
 A stage ("encode", "prefill", "pass:quality", ...) has a sample of its last durations, freed of the load under which
 they were taken. The load is one factor for all stages, since they slow down together: it is what recent durations were
 relative to the usual ones. How far off predictions were, relative to themselves, gives the quantiles of the next one;
-no distribution is assumed. What is known of the machine (ComputeState) comes before durations can show it: a lower
-clock makes everything slower by as much. Durations are passed in, and all is in milliseconds. Knows nothing about
-clocks or plans.
+no distribution is assumed. As what comes may vary more than what came, the 99th percentile is tracked besides: it grows
+with every duration beyond it, and shrinks a hundredth as much with every other (Angelopoulos et al. 2023, "Conformal
+PID control for time series prediction", section 2.1). What is known of the machine (ComputeState) comes before
+durations can show it: a lower clock makes everything slower by as much. Durations are passed in, and all is in
+milliseconds. Knows nothing about clocks or plans.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import platform
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from math import inf, isfinite
+from math import exp, inf, isfinite
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,6 +38,10 @@ LOAD_WINDOW, FAST_WINDOW = 16, 3
 """Durations whose median is the load that the sample is freed of, and the one that is believed at once."""
 FORGETTING = 0.1
 """Weight of one duration by which the machine seems to be faster again."""
+BEYOND, TRACKING = 0.01, 0.03
+"""Share of the durations that may be beyond a 99th percentile, and by how much it grows with each, as a logarithm."""
+FARTHEST = 0.5
+"""The most that is tracked, either way."""
 SHORTEST_MS = 1e-3
 """Durations count as this at least: a clock may stand still during a turn."""
 STRAINED = 0.9
@@ -44,7 +50,7 @@ LOWEST_RATIO = 0.01
 """No processor that works is clocked lower than this share of its maximum."""
 COARSEST_MS = 20.0
 """A clock's tick is no longer than this."""
-FORMAT = 1
+FORMAT = 2
 
 Counts = Mapping[str, float]
 """Stages -> how often each is gone through."""
@@ -92,6 +98,8 @@ class LatencyModel:
         self._ratios: dict[str, deque[float]] = {}
         self._families: dict[str, deque[float]] = {}
         self._quantiles: dict[str, tuple[float, float]] = {}
+        self._tracked: dict[str, float] = {}
+        """Family -> logarithm of the factor on its 99th percentiles."""
         self.load = 1.0
         """How many times longer than usual everything takes now."""
         self._slowdown = 1.0
@@ -149,7 +157,9 @@ class LatencyModel:
         """Of these stages in a row."""
         usual_ms = self.load * sum(times * self._usual_ms(stage) for stage, times in counts.items())
         middle, high = self._errors(kind)
-        return Prediction(kind, usual_ms, usual_ms * middle, usual_ms * high)
+        tracked = self._tracked.get(_beginning(kind), 0.0)
+        high *= exp(max(0.0, tracked) if self._strained else tracked)
+        return Prediction(kind, usual_ms, usual_ms * middle, usual_ms * max(middle, high))
 
     def settle(self, prediction: Prediction, ms: float) -> None:
         """Book what a predicted duration turned out to be; nothing is learnt from one that was predicted blindly."""
@@ -158,6 +168,7 @@ class LatencyModel:
         if prediction.usual_ms <= 0:
             return
         ratio = self._counted(ms) / prediction.usual_ms
+        self._track(_beginning(prediction.kind), ms > prediction.p99_ms)
         self._ratios.setdefault(prediction.kind, deque(maxlen=RATIOS)).append(ratio)
         self._family(prediction.kind).append(ratio)
         self._quantiles.clear()
@@ -172,6 +183,7 @@ class LatencyModel:
             "stages_ms": {stage: _rounded(sample) for stage, sample in self._stages.items()},
             "ratios": {kind: _rounded(ratios) for kind, ratios in self._ratios.items()},
             "families": {family: _rounded(ratios) for family, ratios in self._families.items()},
+            "tracked": self._tracked,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
@@ -190,6 +202,7 @@ class LatencyModel:
             model._stages = {name: _sample(values, SAMPLE) for name, values in document["stages_ms"].items()}
             model._ratios = {name: _sample(values, RATIOS) for name, values in document["ratios"].items()}
             model._families = {name: _sample(values, RATIOS) for name, values in document["families"].items()}
+            model._tracked = {name: _between(float(value)) for name, value in document["tracked"].items()}
             model._usual = {name: median(sample) for name, sample in model._stages.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProfileError(f"{path}: {error}") from error
@@ -239,6 +252,9 @@ class LatencyModel:
         faster = now < self.load
         self.load = self.load + FORGETTING * (now - self.load) if faster else now
 
+    def _track(self, family: str, beyond: bool) -> None:
+        self._tracked[family] = _between(self._tracked.get(family, 0.0) + TRACKING * (beyond - BEYOND))
+
     def _usual_ms(self, stage: str) -> float:
         known = self._usual.get(stage)
         if known is not None:
@@ -259,6 +275,12 @@ class LatencyModel:
 
 def _beginning(name: str) -> str:
     return name.partition(":")[0]
+
+
+def _between(tracked: float) -> float:
+    if not isfinite(tracked):
+        raise ValueError("what was tracked is no number")
+    return min(FARTHEST, max(-FARTHEST, tracked))
 
 
 def quantile(ordered: list[float], share: float) -> float:

@@ -21,15 +21,16 @@ def pairs(width: int) -> int:
     return (width - 1 - width // 2) // 2
 
 
-def angles(places: Tensor, count: int) -> Tensor:
-    """Of places [...]: [..., count]."""
-    return places[..., None] * ROPE_BASE ** -(torch.arange(count, device=places.device) / max(1, count))
+def turn(places: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of places [...], as many angles as pairs are rotated: [..., count]."""
+    angles = places[..., None] * ROPE_BASE ** -(torch.arange(count, device=places.device) / max(1, count))
+    return angles.cos(), angles.sin()
 
 
-def rotated(x: Tensor, turn: tuple[Tensor, Tensor], *behind: Tensor) -> Tensor:
-    """The first numbers of the last axis, turned pair by pair; turn: cosine and sine [..., T, pairs]; behind: what
+def rotated(x: Tensor, by: tuple[Tensor, Tensor], *behind: Tensor) -> Tensor:
+    """The first numbers of the last axis, turned pair by pair; by: cosine and sine [..., T, pairs]; behind: what
     follows them on that axis."""
-    cos, sin = (part.to(x.dtype) for part in turn)
+    cos, sin = (part.to(x.dtype) for part in by)
     pairs = cos.shape[-1]
     a, b, rest = x.split([pairs, pairs, x.shape[-1] - 2 * pairs], -1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos, rest, *behind], -1)
@@ -37,8 +38,7 @@ def rotated(x: Tensor, turn: tuple[Tensor, Tensor], *behind: Tensor) -> Tensor:
 
 def moved(k: Tensor, words: Tensor) -> Tensor:
     """Keys [..., n, width] as if they stood so many words further on; words: [1] or [..., n]."""
-    turn = angles(words, pairs(k.shape[-1]))
-    return rotated(k[..., :-1], (turn.cos(), turn.sin()), k[..., -1:] + (words / NEWER)[..., None])
+    return rotated(k[..., :-1], turn(words, pairs(k.shape[-1])), k[..., -1:] + (words / NEWER)[..., None])
 
 
 def seen(k: Tensor, now: Tensor | float) -> Tensor:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from mm_edge.model.adapter import Adapter
 from mm_edge.model.attention import HIDDEN, later
 from mm_edge.model.block import KV, Block, Past, Run, normalised
-from mm_edge.model.distance import angles, pairs
+from mm_edge.model.distance import pairs, turn
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
 from mm_edge.model.flow import TIMES, at, clock, coloured, ramps
 from mm_edge.model.hints import Hints
@@ -322,26 +322,21 @@ class Network(nn.Module):
         answered: bool = True,
     ) -> Run:
         """age and mask: as in Block; step: one of RANKS; answered: False for only the queries of the last layer."""
-        turn = self._turn(places)
+        by = turn(places, self.config.turned // 2)
         run = Run([], [], [])
         for index, block in enumerate(self.blocks):
             if not answered and index == len(self.blocks) - 1:
-                run.queries.append(cast(Block, block).queries(x, turn))
+                run.queries.append(cast(Block, block).queries(x, by))
                 break
             known = [segment.layer(index) for segment in past]
             own = None if step is None else self.steps[step][index]  # type: ignore[index]
             if isinstance(own, Block):
                 block, own = own, None
-            x, q, kv = block(x, turn, age, known, mask, own)
+            x, q, kv = block(x, by, age, known, mask, own)
             run.states.append(x)
             run.cache.append(kv)
             run.queries.append(q)
         return run
-
-    def _turn(self, places: Tensor) -> KV:
-        """Cosine and sine of places [T]: [T, turned / 2]."""
-        turned = angles(places, self.config.turned // 2)
-        return turned.cos(), turned.sin()
 
 
 @torch.no_grad()

@@ -355,3 +355,38 @@ def test_whatever_the_machine_tells_predictions_stay_durations(told: list[tuple[
         assert 1.0 <= model.slowdown < float("inf")
         model.observe("encode", ms)
         model.settle(foreseen, ms)
+
+
+def test_a_machine_that_varies_more_than_it_did_is_soon_allowed_for() -> None:
+    model, rng = settled(), random.Random(3)
+    beyond = []
+    for _ in range(400):
+        foreseen = model.predict(TURN, "turn")
+        taken_ms = foreseen.usual_ms * rng.lognormvariate(0, 0.3)
+        beyond.append(taken_ms > foreseen.p99_ms)
+        model.settle(foreseen, taken_ms)
+
+    assert sum(beyond[100:]) / 300 <= 0.025
+
+
+def test_a_99th_percentile_that_is_never_reached_shrinks_but_never_below_what_is_usual() -> None:
+    model = settled()
+    before = model.predict(TURN, "turn")
+    for _ in range(200):
+        model.settle(model.predict(TURN, "turn"), before.p50_ms)
+    after = model.predict(TURN, "turn")
+
+    assert after.p50_ms <= after.p99_ms < before.p99_ms
+
+
+def test_what_was_tracked_is_kept(tmp_path: Path) -> None:
+    model = settled()
+    for _ in range(3):
+        foreseen = model.predict(TURN, "turn")
+        model.settle(foreseen, 1.01 * foreseen.p99_ms)
+    model.save(tmp_path / "profile.json", HERE)
+
+    loaded = LatencyModel.load_profile(tmp_path / "profile.json", HERE)
+
+    known, kept = (each.predict(TURN, "turn") for each in (model, loaded))
+    assert kept.p99_ms / kept.usual_ms == pytest.approx(known.p99_ms / known.usual_ms, rel=1e-3)

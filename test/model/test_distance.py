@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm_edge.model.distance import NEAR, NEWER, angles, from_here, moved, pairs, seen, unseen
+from mm_edge.model.distance import NEAR, NEWER, from_here, moved, pairs, seen, turn, unseen
 
 WIDTH = 40
 PLACES = st.lists(st.integers(0, 60_000), min_size=1, max_size=20, unique=True).map(sorted)
@@ -18,7 +18,7 @@ def keys(places: list[int]) -> torch.Tensor:
     plain[:, -1] = 0.0
     there = torch.tensor(places, dtype=torch.float)
     count = pairs(WIDTH)
-    cos, sin = angles(there, count).cos(), angles(there, count).sin()
+    cos, sin = turn(there, count)
     a, b = plain[:, :count], plain[:, count : 2 * count]
     return torch.cat([a * cos - b * sin, a * sin + b * cos, plain[:, 2 * count : -1], there[:, None] / NEWER], 1)
 
@@ -59,5 +59,5 @@ def test_a_rotation_goes_with_the_place() -> None:
     far = seen(keys([0]), 5000.0)
     there = float(far[0, -1] * NEWER)
     count = pairs(WIDTH)
-    turn = angles(torch.tensor([there]), count)
-    assert torch.allclose(far[:, :count], turn.cos() - turn.sin(), atol=1e-3)
+    cos, sin = turn(torch.tensor([there]), count)
+    assert torch.allclose(far[:, :count], cos - sin, atol=1e-3)

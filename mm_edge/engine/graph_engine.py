@@ -147,16 +147,20 @@ class GraphEngine:
         ]
 
     def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
-        rows, style, k, v = self._asked(ids, contexts)
-        name = "decode" if len(ids) == 1 else "decodes"
-        for graph, length in by_length(name, self.answer_length).items():
-            if not _unsaid(ids[:, length:]):
+        _check(ids, contexts)
+        found: dict[int, Tensor] = {}
+        for graph, length in by_length("decode", self.answer_length).items():
+            rows = [row for row in range(len(ids)) if row not in found and _unsaid(ids[row, length:])]
+            if not rows:
                 continue
-            (logits,) = self.runner.run(graph, rows[:, :length].contiguous(), style, k, v)
-            found = logits[: len(ids)].cpu()
-            if length == self.answer_length or bool((found[:, :-1].argmax(-1) == EOS).any(1).all()):
-                break
-        return _ended(found, self.answer_length)
+            words, *known = self._asked(ids[rows], [contexts[row] for row in rows])
+            name = graph if len(rows) == 1 else graph.replace("decode", "decodes")
+            (logits,) = self.runner.run(name, words[:, :length].contiguous(), *known)
+            ends = (logits[:, :-1].argmax(-1) == EOS).any(1).tolist()
+            for row, each, end in zip(rows, logits.cpu(), ends, strict=False):
+                if end or length == self.answer_length:
+                    found[row] = _ended(each, self.answer_length)
+        return torch.stack([found[row] for row in range(len(ids))])
 
     def verify(self, ids: Tensor, context: Context) -> Tensor:
         before = F.pad(ids[:-1], (1, 0), value=BEGIN)
@@ -188,8 +192,7 @@ class GraphEngine:
 
     def _asked(self, ids: Tensor, contexts: Sequence[Context]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """ids [n, ...] and contexts as the graphs take them, which are for one sentence or for SENTENCES."""
-        if len(ids) != len(contexts) or not 0 < len(ids) <= SENTENCES:
-            raise ValueError(f"{len(ids)} sentences with {len(contexts)} contexts, at most {SENTENCES} at once")
+        _check(ids, contexts)
         rows = 1 if len(ids) == 1 else SENTENCES
         k, v = (
             _filled(torch.stack(each), rows).transpose(0, 1)
@@ -219,6 +222,12 @@ class GraphEngine:
         return Log(k, v, bias, (), (EOS,) * WINDOW, 0, [empty] * config.layers)
 
 
+def _check(ids: Tensor, contexts: Sequence[Context]) -> None:
+    """Raises ValueError for none or too many sentences, or other contexts than these."""
+    if len(ids) != len(contexts) or not 0 < len(ids) <= SENTENCES:
+        raise ValueError(f"{len(ids)} sentences with {len(contexts)} contexts, at most {SENTENCES} at once")
+
+
 def _filled(rows: Tensor, count: int) -> Tensor:
     """Filled up to `count` rows by repeating the first."""
     if len(rows) == count:
@@ -232,12 +241,10 @@ def _unsaid(ids: Tensor) -> bool:
 
 
 def _ended(logits: Tensor, length: int) -> Tensor:
-    """Logits [n, l, V] of sentences that end in their first l words, for all `length` of them."""
-    more = length - logits.shape[1]
-    if not more:
-        return logits
+    """Logits [l, V] of a sentence that ends in its first l words, for all `length` of them."""
+    more = length - len(logits)
     whole = F.pad(logits, (0, 0, 0, more), value=HIDDEN)
-    whole[:, -more:, EOS] = 0.0
+    whole[len(logits) :, EOS] = 0.0
     return whole
 
 

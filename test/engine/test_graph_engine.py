@@ -120,8 +120,8 @@ class Ending:
         ids = inputs[0]
         logits = torch.zeros(*ids.shape, len(TOKENIZER))
         logits[..., 50] = 1.0
-        for row, end in zip(logits, self.ends, strict=False):
-            row[end:, EOS] = 2.0
+        for row, style in zip(logits, inputs[1].tolist(), strict=True):
+            row[self.ends[style] :, EOS] = 2.0
         return (logits,)
 
 
@@ -132,16 +132,17 @@ class Ending:
         ([11], ["decode_short", "decode"]),
         ([15], ["decode_short", "decode"]),
         ([4, 6], ["decodes_short"]),
-        ([4, 15], ["decodes_short", "decodes"]),
+        ([4, 15], ["decodes_short", "decode"]),
+        ([15, 4, 16], ["decodes_short", "decodes"]),
     ],
 )
 def test_a_sentence_that_does_not_end_in_the_short_block_is_made_in_the_long_one(
     ends: list[int], ran: list[str]
 ) -> None:
-    runner = Ending(ends + [0] * (SENTENCES - len(ends)))
+    runner = Ending(ends)
     engine = GraphEngine(replace(CONFIG, answer_length=20), TOKENIZER, runner)
-    context = Context(torch.zeros(2, 4, 4, 8), torch.zeros(2, 4, 4, 8), 1)
-    logits = engine.decode(torch.full((len(ends), 20), MASK), [context] * len(ends))
+    contexts = [Context(torch.zeros(2, 4, 4, 8), torch.zeros(2, 4, 4, 8), row) for row in range(len(ends))]
+    logits = engine.decode(torch.full((len(ends), 20), MASK), contexts)
     assert runner.ran == ran
     assert logits.shape == (len(ends), 20, len(TOKENIZER))
     said = logits.softmax(-1).argmax(-1) == EOS
@@ -151,7 +152,7 @@ def test_a_sentence_that_does_not_end_in_the_short_block_is_made_in_the_long_one
 
 def test_words_behind_the_short_block_are_looked_at() -> None:
     engine = GraphEngine(replace(CONFIG, answer_length=20), TOKENIZER, Ending([4]))
-    context = Context(torch.zeros(2, 4, 4, 8), torch.zeros(2, 4, 4, 8), 1)
+    context = Context(torch.zeros(2, 4, 4, 8), torch.zeros(2, 4, 4, 8), 0)
     ids = torch.full((1, 20), MASK)
     ids[0, 14:] = EOS
     engine.decode(ids, [context])

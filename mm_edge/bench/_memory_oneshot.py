@@ -33,7 +33,7 @@ from mm_edge.memory.references import (
     subjects,
     together,
 )  # fmt: skip
-from mm_edge.model.distance import unseen
+from mm_edge.model.distance import turn, unseen
 from mm_edge.model.events import EVENTS
 from mm_edge.model.network import Network
 from mm_edge.model.tokenizer import Tokenizer
@@ -64,10 +64,9 @@ class Way:
 
 
 def _expecting(network: Network, length: int) -> Rate:
-    turn, ahead = (
-        network._turn(torch.arange(first, first + count)) for first, count in ((0, length), (length, HORIZON))
-    )
-    return lambda slots, queries, layer: expected(slots, queries, turn, ahead)
+    pairs = network.config.turned // 2
+    past, ahead = (turn(torch.arange(first, first + count), pairs) for first, count in ((0, length), (length, HORIZON)))
+    return lambda slots, queries, layer: expected(slots, queries, past, ahead)
 
 
 def _observing(network: Network, length: int) -> Rate:

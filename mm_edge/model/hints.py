@@ -24,7 +24,7 @@ MOST = 192
 PART = 4
 """Letters of a part of a word."""
 KIND_GAIN = 30.0
-"""How much likelier a topic makes the kind of line that tells of it than anything else."""
+"""How much likelier a topic that only hints tell makes the kind of line that it is found by than anything else."""
 _WORD = re.compile(r"[a-z']+|[@=]")
 
 
@@ -56,7 +56,8 @@ class Hints(nn.Module):
         hinted = length > 0
         score = (rarity * F.embedding(pieces, self.weight)).sum(1) / length.clamp(min=1) + self.bias * hinted
         topic = asked[:, 0] + score @ F.one_hot(self.ids, self.vocabulary).to(score)
-        chance = topic.softmax(-1)[:, self.ids] * (self.kinds != EOS) * hinted
+        turned = topic.argmax(-1, keepdim=True) != asked[:, 0].argmax(-1, keepdim=True)
+        chance = topic.softmax(-1)[:, self.ids] * (self.kinds != EOS) * turned
         kind = chance @ F.one_hot(self.kinds, self.vocabulary).to(score)
         return torch.stack([topic, asked[:, 1] + KIND_GAIN * kind], 1)
 

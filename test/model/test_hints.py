@@ -60,10 +60,17 @@ def test_unknown_pieces_dilute_a_hint() -> None:
     assert surer > less > ASKED[0, 0, 2]
 
 
-def test_a_topic_tells_by_what_it_is_found() -> None:
+def test_a_topic_that_only_hints_tell_comes_with_what_it_is_found_by() -> None:
     found = hints("oil", 20.0, kind=3)(ASKED, pieces("oil"))
 
     assert int(found[0, 1].argmax()) == 3
+
+
+def test_a_topic_that_the_network_tells_itself_does_not() -> None:
+    sure = ASKED.clone()
+    sure[0, 0, 2] = 9.0
+
+    assert torch.equal(hints("oil", 20.0, kind=3)(sure, pieces("oil"))[0, 1], ASKED[0, 1])
 
 
 def test_without_a_text_there_are_no_hints() -> None:

@@ -268,9 +268,8 @@ def _finding(network: Network) -> tuple[Graph, ...]:
     blind = vars(features([Observation(0)]))
 
     def finding(length: int, memory: bool) -> dict[str, Tensor]:
-        return (
-            asked | scene_bias | {"log_bias": torch.zeros(1, length)} | scene | _layered(config, "log", length, memory)
-        )
+        bias = {"log_bias": torch.zeros(1, length)}
+        return asked | scene_bias | bias | scene | _layered(config, "log", length, memory)
 
     log = {"log_bias": torch.zeros(1, config.log_length)} | _layered(config, "log", config.log_length, memory=True)
     start = {"start": torch.zeros(1)}

@@ -168,7 +168,8 @@ class Engine(Protocol):
 
     def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
         """One pass over up to SENTENCES answer blocks, any of their words masked or wrong: ids [n, L] -> logits [n, L,
-        V]. Only their beginnings are looked at while nothing stands behind and all of them end there."""
+        V]. Of a sentence only the beginning is looked at while nothing stands behind that and it ends there. Raises
+        ValueError for none or more, or for other contexts than sentences."""
 
     def verify(self, ids: Tensor, context: Context) -> Tensor:
         """One pass in which each word sees only those before it: ids [L] -> logits [L, V] of what should be there."""

@@ -82,7 +82,9 @@ class Block(nn.Module):
         normed = self.norm_attention(x)
         joint = add("qkv", self.qkv(normed), normed).unflatten(-1, (3 * self.heads, -1)).transpose(1, 2)
         both, v = joint.split([2 * self.heads, self.heads], 1)
-        q, k = self._placed(both, turn, age).split(self.heads, 1)
+        gain = torch.cat([self._sharpness, torch.ones_like(self.gain)])
+        last = torch.cat(torch.broadcast_tensors(self.recency, (age / NEWER)[:, None]))
+        q, k = _placed(both, turn, gain, last).split(self.heads, 1)
         attended = attend(q, [*((key, value, bias) for (key, value), bias in past), (k, v, mask)])
         attended = attended.transpose(1, 2).flatten(2)
         x = x + add("out", self.out(attended), attended)
@@ -96,16 +98,21 @@ class Block(nn.Module):
         d = x.shape[-1]
         q = F.linear(self.norm_attention(x), self.qkv.weight[:d], self.qkv.bias[:d])
         q = q.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        last = self.recency.to(q.dtype).expand(*q.shape[:-1], 1)
-        return rotated(normalised(q[..., :-1]) * (self.gain * q.shape[-1] ** -0.5).to(q.dtype), turn, last)
+        return _placed(q, turn, self._sharpness, self.recency)
 
-    def _placed(self, both: Tensor, turn: KV, age: Tensor) -> Tensor:
-        """Queries, then keys [B, 2 * heads, T, d_head], normalised, at their places. In one tensor, since a pass over
-        few tokens takes as long as it has operations."""
-        gain = torch.cat([self.gain * both.shape[-1] ** -0.5, torch.ones_like(self.gain)]).to(both.dtype)
-        last = torch.cat(torch.broadcast_tensors(self.recency, (age / NEWER)[:, None])).to(both.dtype)
-        last = last.expand(*both.shape[:-1], 1)
-        return rotated(normalised(both[..., :-1]) * gain, turn, last)
+    @property
+    def _sharpness(self) -> Tensor:
+        """What queries are multiplied by [heads, 1, 1]."""
+        width = self.qkv.in_features // self.heads
+        return self.gain * width**-0.5
+
+
+def _placed(x: Tensor, turn: KV, gain: Tensor, last: Tensor) -> Tensor:
+    """Queries, keys or both in one tensor [B, heads, T, d_head], normalised, times their gain [heads, 1, 1], at their
+    places, with `last`, broadcast to [heads, T, 1], as their last number. Both in one, since a pass over few tokens
+    takes as long as it has operations."""
+    behind = last.to(x.dtype).expand(*x.shape[:-1], 1)
+    return rotated(normalised(x[..., :-1]) * gain.to(x.dtype), turn, behind)
 
 
 def _nothing(matrix: str, out: Tensor, x: Tensor) -> Tensor:

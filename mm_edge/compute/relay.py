@@ -19,7 +19,6 @@ from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine, Log, Said, Scene
 from mm_edge.model.checkpoint import sha256
-from mm_edge.model.network import CLAIMS
 from mm_edge.model.tokenizer import EOS, Tokenizer
 
 MARGIN = 0.5
@@ -90,7 +89,6 @@ class Relay:
         self.small, self.large, self.easy = small, large, easy
         self.name = f"{large.name}, relay"
         self.handed_over = self.kept = 0
-        self._small_shape = small.tell([[EOS] * CLAIMS], 1)[0].k.shape
 
     def __getattr__(self, name: str) -> Any:
         """What is seen, read and remembered is the large rung's."""
@@ -146,7 +144,7 @@ class Relay:
         return cue(self.large.tokenizer, claims) in self.easy
 
     def _of(self, context: Context) -> Engine:
-        return self.small if context.k.shape == self._small_shape else self.large
+        return self.small if context.stated.shape[-1] == self.small.width else self.large
 
     def _split(self, contexts: Sequence[Context]) -> list[tuple[list[int], Engine]]:
         parts = []

@@ -63,12 +63,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class Context:
-    """What an answer is worded from, and its style. k, v: [layers, heads, claims, d_head]; asked: the likeliest words
-    that a request asks by, none where nothing was asked; claims: of the topic and of each thing that is stated, the
-    likeliest words, ids and probabilities, the best first."""
+    """What an answer is worded from, and its style. stated: the topic and each thing that is stated [CLAIMS, d]; asked:
+    the likeliest words that a request asks by, none where nothing was asked; claims: the likeliest words of what is
+    stated, ids and probabilities, the best first."""
 
-    k: Tensor
-    v: Tensor
+    stated: Tensor
     style: int
     asked: tuple[str, ...] = ()
     claims: tuple[tuple[tuple[int, float], ...], ...] = ()
@@ -113,8 +112,8 @@ Memory = Sequence[tuple[Tensor, Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Said:
-    """The first words of `rows` sentences as they were said: `place` of them. k, v: [layers, rows, heads, L, d_head];
-    bias: [rows, L], HIDDEN where nothing was said yet."""
+    """The first words of `rows` sentences as they were said: `place` of them. k, v: [layers, rows, heads, CLAIMS + L,
+    d_head], of the claims and then of the words; bias: [rows, CLAIMS + L], HIDDEN where nothing was said yet."""
 
     k: Tensor
     v: Tensor

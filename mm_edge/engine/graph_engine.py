@@ -18,7 +18,7 @@ from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Sce
 from mm_edge.model.features import Features, features
 from mm_edge.model.graphs import CHUNK, QUESTIONS, SENTENCES, by_length, split_facts
 from mm_edge.model.hints import pieces
-from mm_edge.model.network import BEGIN, HIDDEN, STATED, WINDOW, NetworkConfig
+from mm_edge.model.network import BEGIN, CLAIMS, HIDDEN, STATED, WINDOW, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS, path, sample
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
@@ -119,11 +119,11 @@ class GraphEngine:
         known = (log or self._nothing).from_here
         graph = "find" if known.memory else "find_short"
         told = _layers(known.k, known.v, known.memory)
-        k, v, claims, odds = self.runner.run(graph, logits, shown, known.bias[None], *seen, *told)
+        stated, claims, odds = self.runner.run(graph, logits, shown, known.bias[None], *seen, *told)
         asked = logits[0].argmax(-1).tolist() if text else ()
         words = tuple(self.tokenizer.tokens[index] for index in asked)
         likely = (zip(*pair, strict=True) for pair in zip(claims[0].tolist(), odds[0].tolist(), strict=True))
-        return Context(k[:, 0], v[:, 0], style, words, tuple(map(tuple, likely)))
+        return Context(stated[0], style, words, tuple(map(tuple, likely)))
 
     def _understood(self, text: str, *scene: Tensor) -> Tensor:
         """What a request asks, beside a scene as the graphs take it: logits [1, ASKED, V]."""
@@ -140,9 +140,9 @@ class GraphEngine:
         if not 0 < len(claims) <= SENTENCES:
             raise ValueError(f"{len(claims)} sentences at once, from 1 to {SENTENCES} are possible")
         rows = torch.tensor([list(each) for each in claims])
-        k, v = self.runner.run("tell", _filled(rows, SENTENCES))
+        (stated,) = self.runner.run("tell", _filled(rows, SENTENCES))
         return [
-            Context(k[:, row], v[:, row], style, claims=tuple(((index, 1.0),) for index in each))
+            Context(stated[row], style, claims=tuple(((index, 1.0),) for index in each))
             for row, each in enumerate(claims)
         ]
 
@@ -168,18 +168,22 @@ class GraphEngine:
         return logits[0].cpu()
 
     def follow(self, ids: Tensor, contexts: Sequence[Context], said: Said | None) -> tuple[Tensor, Said]:
-        rows, style, k, v = self._asked(ids[:, None], contexts)
-        known = said or self._nothing_said(len(rows))
-        place = torch.tensor([known.place])
-        graph = "follow" if len(rows) == 1 else "follows"
-        logits, new_k, new_v = self.runner.run(graph, rows, style, place, k, v, known.k, known.v, known.bias)
-        known.k[:, :, :, known.place], known.v[:, :, :, known.place] = new_k[:, :, :, 0], new_v[:, :, :, 0]
-        known.bias[:, known.place] = 0.0
-        return logits[: len(ids), 0].cpu(), Said(known.k, known.v, known.bias, known.place + 1)
+        rows, style, stated = self._asked(ids[:, None], contexts)
+        plural = "" if len(rows) == 1 else "s"
+        if said is None:
+            logits, new_k, new_v = self.runner.run(f"begin{plural}", style, stated)
+            known, first = self._nothing_said(len(rows)), 0
+        else:
+            place = torch.tensor([said.place])
+            logits, new_k, new_v = self.runner.run(f"follow{plural}", rows, style, place, said.k, said.v, said.bias)
+            known, first = said, CLAIMS + said.place
+        slots = slice(first, first + new_k.shape[3])
+        known.k[:, :, :, slots], known.v[:, :, :, slots], known.bias[:, slots] = new_k, new_v, 0.0
+        return logits[: len(ids), 0].cpu(), replace(known, place=known.place + 1)
 
     def flow(self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, context: Context) -> tuple[Tensor, Tensor]:
-        clean, style, k, v = self._asked(clean[None], [context])
-        logits, later = self.runner.run("flow", noisy[None], clean, now[None], then[None], style, k, v)
+        clean, style, stated = self._asked(clean[None], [context])
+        logits, later = self.runner.run("flow", noisy[None], clean, now[None], then[None], style, stated)
         return logits[0].cpu(), later[0].cpu()
 
     def path(self, scene: Scene, percept: Percept, speed_mps: float) -> Tensor:
@@ -190,22 +194,21 @@ class GraphEngine:
         actions = sample(velocity, torch.zeros(1, STEPS, 2)).cpu()
         return path(actions, torch.tensor([speed_mps]))[0]
 
-    def _asked(self, ids: Tensor, contexts: Sequence[Context]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """ids [n, ...] and contexts as the graphs take them, which are for one sentence or for SENTENCES."""
+    def _asked(self, ids: Tensor, contexts: Sequence[Context]) -> tuple[Tensor, Tensor, Tensor]:
+        """ids [n, ...] and contexts as the graphs take them, which are for one sentence or for SENTENCES: ids, styles
+        and what is stated."""
         _check(ids, contexts)
         rows = 1 if len(ids) == 1 else SENTENCES
-        k, v = (
-            _filled(torch.stack(each), rows).transpose(0, 1)
-            for each in zip(*((c.k, c.v) for c in contexts), strict=True)
-        )
         style = torch.tensor([context.style for context in contexts])
-        return _filled(ids, rows), _filled(style, rows), k, v
+        stated = torch.stack([context.stated for context in contexts])
+        return _filled(ids, rows), _filled(style, rows), _filled(stated, rows)
 
     def _nothing_said(self, rows: int) -> Said:
         config, device = self._config, self.runner.device
-        shape = (config.layers, rows, config.heads, config.answer_length, config.d // config.heads)
+        slots = CLAIMS + config.answer_length
+        shape = (config.layers, rows, config.heads, slots, config.d // config.heads)
         k, v = (torch.zeros(shape, device=device) for _ in range(2))
-        return Said(k, v, torch.full((rows, config.answer_length), HIDDEN, device=device), 0)
+        return Said(k, v, torch.full((rows, slots), HIDDEN, device=device), 0)
 
     def _window(self, ids: tuple[int, ...], start: int) -> Tensor:
         """[1, WINDOW + CHUNK] of ids, filled up."""

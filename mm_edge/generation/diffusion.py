@@ -14,13 +14,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine
 from mm_edge.generation.draft import Draft, drafted, words
 from mm_edge.model.tokenizer import EOS, MASK
 
+Ids = NDArray[np.int64]
+"""[n, L]: of sentences side by side. Their few words are numpy's: its operations begin sooner than torch's."""
 FINAL = 0.95
 """A word at the beginning that is at least this probable, twice, is not edited any more."""
 
@@ -64,27 +68,27 @@ def side_by_side(
     forbidden: Sequence[int] = (),
 ) -> Iterator[list[Draft]]:
     """Several sentences in the same passes, one for each context; every one complete after every pass."""
-    ids = torch.full((len(contexts), engine.answer_length), MASK)
-    confidences, final = torch.zeros(ids.shape), torch.zeros(len(contexts), dtype=torch.long)
-    going, posts = torch.ones(len(contexts), dtype=torch.bool), torch.zeros(len(contexts), dtype=torch.long)
+    ids = np.full((len(contexts), engine.answer_length), MASK)
+    confidences, final = np.zeros(ids.shape, np.float32), np.zeros(len(contexts), int)
+    going, posts = np.ones(len(contexts), bool), np.zeros(len(contexts), int)
     for passes in range(1, max_passes + 1):
-        logits = _penalised(engine.decode(ids, contexts), ids, thresholds.penalty)
-        probability, best = words(engine, logits, forbidden).max(-1)
+        logits = _penalised(engine.decode(torch.from_numpy(ids), contexts), ids, thresholds.penalty)
+        probability, best = (each.numpy() for each in words(engine, logits, forbidden).max(-1))
         masked = ids == MASK
         posts += ~masked.any(1)
         filled = masked & going[:, None] & ((probability > thresholds.mask) | (passes == max_passes))
-        filled |= masked & going[:, None] & _best_of(probability, masked & ~filled.any(1, keepdim=True))
-        open_ = going[:, None] & (torch.arange(ids.shape[1]) >= final[:, None])
+        filled |= masked & going[:, None] & _best_of(probability, masked & ~filled.any(1, keepdims=True))
+        open_ = going[:, None] & (np.arange(ids.shape[1]) >= final[:, None])
         edited = ~masked & open_ & (best != ids) & (probability > thresholds.edit)
-        confidences = torch.where(masked | edited, probability, confidences)
-        ids, whole = torch.where(filled | edited, best, ids), torch.where(masked | edited, best, ids)
+        confidences = np.where(masked | edited, probability, confidences)
+        ids, whole = np.where(filled | edited, best, ids), np.where(masked | edited, best, ids)
         kept = ~masked & ~edited & (probability >= FINAL)
-        final = torch.maximum(final, kept.long().cumprod(1).sum(1))
+        final = np.maximum(final, np.logical_and.accumulate(kept, 1).sum(1))
         sure = _least(whole, confidences) >= thresholds.sure
         still = (ids == MASK).any(1) | (edited.any(1) | masked.any(1)) & ~sure & (posts < thresholds.posts)
         going &= still
-        ended = not bool(going.any()) or passes == max_passes
-        final = torch.where(going & ~torch.tensor(ended), final, ids.shape[1])
+        ended = not going.any() or passes == max_passes
+        final = np.where(going & (not ended), final, ids.shape[1])
         yield [
             drafted(words_, sure_, passes, ended, engine.tokenizer, int(first))
             for words_, sure_, first in zip(whole, confidences, final, strict=True)
@@ -93,20 +97,22 @@ def side_by_side(
             return
 
 
-def _penalised(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
-    """logits [n, L, V], each less likely to say the word before it; ids: [n, L]."""
+def _penalised(logits: Tensor, ids: Ids, penalty: float) -> Tensor:
+    """logits [n, L, V], each less likely to say the word before it."""
     if penalty:
-        logits[:, 1:].scatter_add_(2, ids[:, :-1, None], torch.full((*ids[:, 1:].shape, 1), -penalty))
+        before = torch.from_numpy(ids[:, :-1, None])
+        logits[:, 1:].scatter_add_(2, before, torch.full(before.shape, -penalty))
     return logits
 
 
-def _best_of(probability: Tensor, among: Tensor) -> Tensor:
+def _best_of(probability: NDArray[np.float32], among: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which of each row [n, L] is the most probable one among some; none where there are none."""
-    best = torch.where(among, probability, -1.0).argmax(1)
-    return among & (torch.arange(among.shape[1]) == best[:, None])
+    best = np.where(among, probability, -1.0).argmax(1)
+    return among & (np.arange(among.shape[1]) == best[:, None])
 
 
-def _least(ids: Tensor, confidences: Tensor) -> Tensor:
+def _least(ids: Ids, confidences: NDArray[np.float32]) -> NDArray[np.float32]:
     """The confidence of the least sure word of each row [n], up to and with its end."""
-    after = (ids == EOS).long().cumsum(1) - (ids == EOS).long() > 0
-    return confidences.masked_fill(after, 1.0).amin(1)
+    ends = ids == EOS
+    after = ends.cumsum(1) - ends > 0
+    return np.where(after, np.float32(1), confidences).min(1)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from math import nan
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine
@@ -68,7 +70,7 @@ def words(engine: Engine, logits: Tensor, forbidden: Sequence[int]) -> Tensor:
     kept = logits.float().nan_to_num(nan=-torch.inf, posinf=-torch.inf)
     kept[..., EOS + 1 : engine.tokenizer.first_spoken] = -torch.inf
     kept[..., list(forbidden)] = -torch.inf
-    return kept.softmax(-1).nan_to_num(0.0)
+    return kept.softmax(-1).nan_to_num_(0.0)
 
 
 def gumbel(like: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -77,6 +79,9 @@ def gumbel(like: Tensor, generator: torch.Generator | None) -> Tensor:
     return -(-uniform.clamp(min=torch.finfo(like.dtype).tiny).log()).log()
 
 
-def drafted(ids: Tensor, confidences: Tensor, passes: int, done: bool, tokenizer: Tokenizer, final: int = 0) -> Draft:
+Row = Tensor | NDArray[np.int64] | NDArray[np.float32]
+
+
+def drafted(ids: Row, confidences: Row, passes: int, done: bool, tokenizer: Tokenizer, final: int = 0) -> Draft:
     """ids, confidences: [L]."""
     return Draft(tuple(ids.tolist()), tuple(confidences.tolist()), passes, done, tokenizer, final)

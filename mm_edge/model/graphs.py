@@ -4,11 +4,13 @@
     read        the next CHUNK words of the log      -> their keys and values
     ask         QUESTIONS about the log              -> queries: what a compacted log has to serve
     understand  a request and the scene              -> what is asked
-    find        what is asked, scene and log         -> what an answer states, its keys and values
+    find        what is asked, scene and log         -> what an answer states: its claims
     tell        what SENTENCES sentences state       -> the same for each of them
-    decode      an answer block against those        -> logits
+    decode      claims and an answer block           -> logits
     decodes     SENTENCES of them                    -> logits
     verify      an answer, each word by those before -> logits of what follows it
+    begin       claims                               -> logits of the first word, keys and values of both
+    begins      SENTENCES of them                    -> the same
     follow      the next word of an answer           -> logits, its keys and values
     follows     SENTENCES of them                    -> logits, their keys and values
     flow        an answer out of noise, from one time to another -> logits, where that leads
@@ -35,13 +37,13 @@ from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
 from mm_edge.model.features import Features, features
 from mm_edge.model.flow import at, moved
 from mm_edge.model.hints import pieces
-from mm_edge.model.network import ASKED, CLAIMS, KV, WINDOW, Network, NetworkConfig
+from mm_edge.model.network import ASKED, BEGIN, CLAIMS, KV, WINDOW, Network, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import QUERIES, STEPS
 
 GRAPHS = (
     "encode", "read", "ask", "understand_short", "understand", "find_short", "find", "tell", "decode_short", "decode",
-    "decodes_short", "decodes", "verify", "follow", "follows", "flow", "look", "steer",
+    "decodes_short", "decodes", "verify", "begin", "begins", "follow", "follows", "flow", "look", "steer",
 )  # fmt: skip
 SHORT = {"understand": 12, "find": 128, "decode": 12, "decodes": 12}
 """Tokens of a request, a log or a sentence up to which it has a graph of its own, called "_short": most are no
@@ -124,15 +126,15 @@ class Find(nn.Module):
 
     def forward(self, asked: Tensor, scene_bias: Tensor, log_bias: Tensor, *known: Tensor) -> tuple[Tensor, ...]:
         """asked: as `understand` gives it; known: the scene as there, then the log as `_parts` takes it, seen from its
-        end, where the place 0 is; a short one has no memory -> k, v [layers, 1, heads, CLAIMS, d_head], and the
-        likeliest claims, ids and probabilities [1, CLAIMS, LIKELY]."""
+        end, where the place 0 is; a short one has no memory -> the claims [1, CLAIMS, d], and the likeliest of them,
+        ids and probabilities [1, CLAIMS, LIKELY]."""
         network, layers = self.network, self.network.config.layers
         scene, log = _parts(known[: 2 * layers], scene_bias, layers), _parts(known[2 * layers :], log_bias, layers)
         meant = network.meant(asked)
         found = network.find(meant, torch.zeros(1), [*log, *scene])
         stated = torch.cat([meant[:, :1], network.meant(found)], 1)
         odds, claims = torch.cat([asked[:, :1], found], 1).softmax(-1).topk(LIKELY)
-        return *_stacked(network.state(stated).layers), claims, odds
+        return stated, claims, odds
 
 
 class Tell(nn.Module):
@@ -140,9 +142,9 @@ class Tell(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, claims: Tensor) -> tuple[Tensor, ...]:
-        """claims: ids [SENTENCES, CLAIMS] -> k, v [layers, SENTENCES, heads, CLAIMS, d_head]."""
-        return _stacked(self.network.state(self.network.word(claims)).layers)
+    def forward(self, claims: Tensor) -> Tensor:
+        """claims: ids [SENTENCES, CLAIMS] -> [SENTENCES, CLAIMS, d]."""
+        return self.network.word(claims)
 
 
 class Decode(nn.Module):
@@ -150,9 +152,9 @@ class Decode(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, ids: Tensor, style: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """ids [B, L], k and v [layers, B, heads, CLAIMS, d_head] as `prefill` gives them -> logits [B, L, V]."""
-        return self.network.answer(ids, style, _claims(k, v))
+    def forward(self, ids: Tensor, style: Tensor, claims: Tensor) -> Tensor:
+        """ids [B, L], claims [B, CLAIMS, d] as `find` gives them -> logits [B, L, V]."""
+        return self.network.answer(ids, style, claims)
 
 
 class Verify(nn.Module):
@@ -160,9 +162,20 @@ class Verify(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, ids: Tensor, style: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """ids [1, L]: BEGIN and the answer but for its last word; k and v: as for Decode -> logits [1, L, V]."""
-        return self.network.follow(ids, style, _claims(k, v), torch.zeros(1, dtype=torch.long))[0]
+    def forward(self, ids: Tensor, style: Tensor, claims: Tensor) -> Tensor:
+        """ids [1, L]: BEGIN and the answer but for its last word; claims: as for Decode -> logits [1, L, V]."""
+        return self.network.follow(ids, style, claims)[0]
+
+
+class Begin(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, style: Tensor, claims: Tensor) -> tuple[Tensor, ...]:
+        """claims: as for Decode -> logits [B, 1, V], k, v [layers, B, heads, CLAIMS + 1, d_head]."""
+        logits, cache = self.network.follow(torch.full((len(claims), 1), BEGIN), style, claims)
+        return logits, *_stacked(cache)
 
 
 class Follow(nn.Module):
@@ -171,14 +184,12 @@ class Follow(nn.Module):
         self.network = network
 
     def forward(
-        self, ids: Tensor, style: Tensor, place: Tensor, k: Tensor, v: Tensor, said_k: Tensor, said_v: Tensor,
-        said_bias: Tensor,
-    ) -> tuple[Tensor, ...]:  # fmt: skip
-        """ids [B, 1], the word before `place` [1]; k and v: as for Decode; said_k and said_v [layers, B, heads, L,
-        d_head], of the words before that one; said_bias [B, L] -> logits [B, 1, V], k, v [layers, B, heads, 1,
-        d_head]."""
-        said = _past(said_k, said_v, said_bias)
-        logits, cache = self.network.follow(ids, style, _claims(k, v), place, [said])
+        self, ids: Tensor, style: Tensor, place: Tensor, said_k: Tensor, said_v: Tensor, said_bias: Tensor
+    ) -> tuple[Tensor, ...]:
+        """ids [B, 1], the word before `place` [1]; said_k and said_v [layers, B, heads, CLAIMS + L, d_head], of the
+        claims and of the words before that one; said_bias [B, CLAIMS + L] -> logits [B, 1, V], k, v [layers, B, heads,
+        1, d_head]."""
+        logits, cache = self.network.go_on(ids, style, place, _past(said_k, said_v, said_bias))
         return logits, *_stacked(cache)
 
 
@@ -188,10 +199,10 @@ class Flow(nn.Module):
         self.network = network
 
     def forward(
-        self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, style: Tensor, k: Tensor, v: Tensor
+        self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, style: Tensor, claims: Tensor
     ) -> tuple[Tensor, ...]:
         """As `Network.flow` -> logits [1, L, V], and the noisy answer at the time `then` [1, L, d]."""
-        logits, mean = self.network.flow(noisy, clean, now, then, style, _claims(k, v))
+        logits, mean = self.network.flow(noisy, clean, now, then, style, claims)
         return logits, moved(noisy, mean, *(at(self.network.clock, time) for time in (now, then)))
 
 
@@ -216,10 +227,6 @@ class Steer(nn.Module):
     def forward(self, actions: Tensor, sigma: Tensor, course: Tensor, states: Tensor, bias: Tensor) -> Tensor:
         """actions: [1, STEPS, 2] at noise level sigma [1]; course: as `encode` gives it -> velocity [1, STEPS, 2]."""
         return self.policy(actions, sigma, course, states, bias)
-
-
-def _claims(k: Tensor, v: Tensor) -> Past:
-    return _past(k, v, torch.zeros(k.shape[1], k.shape[3]))
 
 
 def _log(log: Sequence[Tensor], bias: Tensor, now: Tensor) -> list[Past]:
@@ -306,7 +313,7 @@ def _finding(network: Network) -> tuple[Graph, ...]:
             for name, length in by_length("understand", config.request_length).items()
         ),
         *(
-            Graph(name, Find(network), finding(length, name == "find"), ("k", "v", "claims", "odds"))
+            Graph(name, Find(network), finding(length, name == "find"), ("stated", "claims", "odds"))
             for name, length in by_length("find", config.log_length).items()
         ),
         Graph("look", Look(network), seen | shown, ("k", "v", "states", "states_bias")),
@@ -331,19 +338,31 @@ def _wording(network: Network) -> tuple[Graph, ...]:
     config = network.config
     length = config.answer_length
 
-    def slots(name: str, count: int, rows: int) -> dict[str, Tensor]:
-        shape = (config.layers, rows, config.heads, count, config.d // config.heads)
-        return {f"{name}k": torch.zeros(shape), f"{name}v": torch.zeros(shape)}
-
     def answer(words: int, rows: int = 1) -> dict[str, Tensor]:
         return {"ids": torch.zeros(rows, words, dtype=torch.long), "style": torch.ones(rows, dtype=torch.long)}
 
-    def following(rows: int) -> dict[str, Tensor]:
-        place = {"place": torch.zeros(1, dtype=torch.long)}
-        said = slots("said_", length, rows) | {"said_bias": torch.zeros(rows, length)}
-        return answer(1, rows) | place | slots("", CLAIMS, rows) | said
+    def claims(rows: int = 1) -> dict[str, Tensor]:
+        return {"claims": torch.zeros(rows, CLAIMS, config.d)}
 
-    claims = slots("", CLAIMS, 1)
+    def following(rows: int) -> dict[str, Tensor]:
+        slots = CLAIMS + length
+        said = torch.zeros(config.layers, rows, config.heads, slots, config.d // config.heads)
+        known = {"said_k": said, "said_v": said, "said_bias": torch.zeros(rows, slots)}
+        return answer(1, rows) | {"place": torch.zeros(1, dtype=torch.long)} | known
+
+    def blocks(name: str, rows: int) -> tuple[Graph, ...]:
+        return tuple(
+            Graph(each, Decode(network), answer(words, rows) | claims(rows), ("logits",))
+            for each, words in by_length(name, length).items()
+        )
+
+    def in_turn(plural: str, rows: int) -> tuple[Graph, ...]:
+        style = {"style": torch.ones(rows, dtype=torch.long)}
+        return (
+            Graph(f"begin{plural}", Begin(network), style | claims(rows), ("logits", "k", "v")),
+            Graph(f"follow{plural}", Follow(network), following(rows), ("logits", "new_k", "new_v")),
+        )
+
     noisy = {
         "noisy": torch.zeros(1, length, config.d),
         "clean": torch.zeros(1, length, dtype=torch.long),
@@ -352,20 +371,14 @@ def _wording(network: Network) -> tuple[Graph, ...]:
         "style": torch.ones(1, dtype=torch.long),
     }
     told = {"claims": torch.zeros(SENTENCES, CLAIMS, dtype=torch.long)}
-
-    def blocks(name: str, rows: int) -> tuple[Graph, ...]:
-        lengths = by_length(name, length).items()
-        given = slots("", CLAIMS, rows)
-        return tuple(Graph(each, Decode(network), answer(words, rows) | given, ("logits",)) for each, words in lengths)
-
     return (
-        Graph("tell", Tell(network), told, ("k", "v")),
+        Graph("tell", Tell(network), told, ("stated",)),
         *blocks("decode", 1),
         *blocks("decodes", SENTENCES),
-        Graph("verify", Verify(network), answer(length) | claims, ("logits",)),
-        Graph("follow", Follow(network), following(1), ("logits", "new_k", "new_v")),
-        Graph("follows", Follow(network), following(SENTENCES), ("logits", "new_k", "new_v")),
-        Graph("flow", Flow(network), noisy | claims, ("logits", "later")),
+        Graph("verify", Verify(network), answer(length) | claims(), ("logits",)),
+        *in_turn("", 1),
+        *in_turn("s", SENTENCES),
+        Graph("flow", Flow(network), noisy | claims(), ("logits", "later")),
     )
 
 

@@ -241,27 +241,24 @@ class Network(nn.Module):
         places = start + self.config.turn_length + torch.arange(STATED)
         return self._run(x, places, start, past, _all(), answered=answered)
 
-    def state(self, claims: Tensor) -> Past:
-        """A topic and what is stated about it [B, CLAIMS, d], as `word` or `meant` gives them, as the context of an
-        answer."""
-        run = self._run(claims + self.claim_place, torch.arange(CLAIMS), torch.zeros(1), (), _all(), "word")
-        return Past(run.cache, torch.zeros(len(claims), CLAIMS))
-
-    def answer(self, ids: Tensor, style: Tensor, claims: Past) -> Tensor:
+    def answer(self, ids: Tensor, style: Tensor, claims: Tensor) -> Tensor:
         """All words of a sentence [B, L] in style [B], any of them masked or wrong -> what belongs there: logits [B, L,
-        V]."""
-        return self._worded(self.word(ids), style, [claims], torch.arange(ids.shape[1]), _all())[0]
+        V]. claims: a topic and what is stated about it [B, CLAIMS, d], as `word` or `meant` gives them."""
+        return self._worded(self.word(ids), style, claims, _all())[0]
 
-    def follow(
-        self, ids: Tensor, style: Tensor, claims: Past, place: Tensor, earlier: Sequence[Past] = ()
-    ) -> tuple[Tensor, list[KV]]:
-        """Words [B, t] of a sentence from `place` [1] on, each seeing only those before it and the `earlier` ones ->
-        what follows each: logits [B, t, V], and their own keys and values. The word before the first is BEGIN."""
-        x, places = self.word(ids) + self.in_turn, place + torch.arange(ids.shape[1])
-        return self._worded(x, style, [claims, *earlier], places, None)
+    def follow(self, ids: Tensor, style: Tensor, claims: Tensor) -> tuple[Tensor, list[KV]]:
+        """The first words [B, t] of a sentence, each seeing only those before it -> what follows each: logits [B, t,
+        V], and keys and values of the claims and of these words. The word before the first is BEGIN."""
+        return self._worded(self.word(ids) + self.in_turn, style, claims, later(ids.shape[1]))
+
+    def go_on(self, ids: Tensor, style: Tensor, place: Tensor, said: Past) -> tuple[Tensor, list[KV]]:
+        """As `follow`, of the word [B, 1] at `place` [1], with the keys and values of all that came before."""
+        x = self.word(ids) + self.in_turn + self.answer_place[place.long()] + self.answer_styles(style)[:, None]
+        states, cache, _ = self._run(x, CLAIMS + place, torch.zeros(1), [said], _all(), "word")
+        return self.say(states[-1]), cache
 
     def flow(
-        self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, style: Tensor, claims: Past
+        self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, style: Tensor, claims: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The two-time denoiser of a flow map on the simplex (FMLM: section 4 of its third version): what a sentence is
         on the mean, as the way from `now` to `then` needs it.
@@ -275,20 +272,24 @@ class Network(nn.Module):
         level = ((1 - share).square() * self.config.vocabulary + share.square()).rsqrt()
         x = torch.where((now >= 1)[..., None], self.word(clean), noisy @ colour * level)
         x = x + self.flow_time(torch.cat([ramps(now), ramps(then)], -1))
-        logits, _ = self._worded(x, style, [claims], torch.arange(x.shape[1]), _all())
+        logits, _ = self._worded(x, style, claims, _all())
         return logits, self.meant(logits) @ white
 
     def noise(self) -> Tensor:
         """[2, d, d]: what turns white noise into noise over all words, as the trunk sees it, and back."""
         return coloured(self._table().detach()) if self._noise is None else self._noise
 
-    def _worded(
-        self, x: Tensor, style: Tensor, past: Sequence[Past], places: Tensor, mask: Tensor | None
-    ) -> tuple[Tensor, list[KV]]:
-        """x: [B, L, d], at places [L] of a sentence -> logits [B, L, V], keys and values."""
-        x = x + self.answer_place[places.long()] + self.answer_styles(style)[:, None]
-        states, cache, _ = self._run(x, CLAIMS + places, torch.zeros(1), past, mask, "word")
-        return self.say(states[-1]), cache
+    def _worded(self, x: Tensor, style: Tensor, claims: Tensor, mask: Tensor) -> tuple[Tensor, list[KV]]:
+        """x: [B, L, d], the words of a sentence from its beginning on; claims see each other, words see them all; mask:
+        added to the scores among words -> logits [B, L, V], keys and values of claims and words."""
+        length = x.shape[1]
+        x = x + self.answer_place[:length] + self.answer_styles(style)[:, None]
+        x = torch.cat([claims + self.claim_place, x], 1)
+        apart = F.pad(mask.expand(1, 1, length, length), (CLAIMS, 0))
+        hidden = torch.full((1, 1, CLAIMS, length), HIDDEN)
+        mask = torch.cat([F.pad(hidden, (CLAIMS, 0)), apart], 2)
+        states, cache, _ = self._run(x, torch.arange(CLAIMS + length), torch.zeros(1), (), mask, "word")
+        return self.say(states[-1][:, CLAIMS:]), cache
 
     def say(self, state: Tensor) -> Tensor:
         """The trunk's last state [B, L, d] -> logits [B, L, V]. A mark is read where a word's own code is, or where the

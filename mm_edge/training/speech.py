@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.generation.draft import gumbel
-from mm_edge.model.block import Past
 from mm_edge.model.flow import at, halfway, moved
 from mm_edge.model.network import BEGIN, Network
 from mm_edge.model.tokenizer import EOS, MASK
@@ -112,17 +111,17 @@ def filling(answer: Tensor) -> Tensor:
     return (answer == EOS).cumsum(1) > 1
 
 
-def _told(network: Network, wording: Wording, generator: torch.Generator | None) -> Past:
-    """Its claims, some of them in doubt."""
+def _told(network: Network, wording: Wording, generator: torch.Generator | None) -> Tensor:
+    """Its claims [Q, CLAIMS, d], some of them in doubt."""
     rows = len(wording.claims)
     doubt = DOUBT * torch.rand(rows, 1, 1, generator=generator)
     doubt = doubt * (torch.rand(rows, 1, 1, generator=generator) < DOUBTFUL)
     told = network.word(wording.claims)
-    return network.state(torch.lerp(told, told.roll(1, 0), doubt))
+    return torch.lerp(told, told.roll(1, 0), doubt)
 
 
 def _draft_losses(
-    network: Network, wording: Wording, claims: Past, generator: torch.Generator | None
+    network: Network, wording: Wording, claims: Tensor, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
     """Of a draft with masks and mistakes, and of what the network makes of it."""
     answer = wording.answer
@@ -136,15 +135,15 @@ def _draft_losses(
     return first, edit_loss(network.answer(better, wording.style, claims), better, answer, weight)
 
 
-def _follow_loss(network: Network, wording: Wording, claims: Past) -> Tensor:
+def _follow_loss(network: Network, wording: Wording, claims: Tensor) -> Tensor:
     answer = wording.answer
     before = F.pad(answer[:, :-1], (1, 0), value=BEGIN)
-    logits, _ = network.follow(before, wording.style, claims, torch.zeros(1, dtype=torch.long))
+    logits, _ = network.follow(before, wording.style, claims)
     return _mean(word_losses(logits, answer, filling(answer)), answer)
 
 
 def _flow_losses(
-    network: Network, wording: Wording, claims: Past, generator: torch.Generator | None
+    network: Network, wording: Wording, claims: Tensor, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
     """On the way (now = then), from the words themselves; and between two times, from the halves of that way."""
     answer = wording.answer

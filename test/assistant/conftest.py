@@ -135,7 +135,6 @@ class Parrot:
         found = self.tokenizer.claims(self.claims, CLAIMS) if self.claims else []
         return Context(
             torch.tensor([len(self.sayings) - 1]),
-            torch.zeros(0),
             style,
             self.about,
             tuple(((index, 0.9),) for index in found),
@@ -153,7 +152,7 @@ class Parrot:
         self._clock.set(self._clock.now_ns() + round(self.cost_s * S))
 
     def _odds(self, context: Context) -> Tensor:
-        said = self.tokenizer.sentence(self.sayings[int(context.k)], LENGTH)
+        said = self.tokenizer.sentence(self.sayings[int(context.stated)], LENGTH)
         others = len(self.tokenizer) - self.tokenizer.first_spoken
         odds = torch.full((LENGTH, len(self.tokenizer)), -torch.inf)
         odds[:, self.tokenizer.first_spoken :] = np.log((1 - self.sure) / others)

@@ -113,7 +113,7 @@ def test_an_answer_is_as_sure_as_its_least_sure_sentence(session: Session, parro
     odds = parrot._odds
 
     def doubtful(context):
-        parrot.sure = 0.5 if "tunnel" in parrot.sayings[int(context.k)] else 0.99
+        parrot.sure = 0.5 if "tunnel" in parrot.sayings[int(context.stated)] else 0.99
         return odds(context)
 
     monkeypatch.setattr(parrot, "_odds", doubtful)

@@ -13,8 +13,7 @@ from mm_edge.engine.base import Context
 
 
 def context(*odds: float) -> Context:
-    nothing = torch.zeros(1, 1, 2, 1)
-    return Context(nothing, nothing, 1, claims=tuple(((5, each), (6, 1 - each)) for each in odds))
+    return Context(torch.zeros(2, 1), 1, claims=tuple(((5, each), (6, 1 - each)) for each in odds))
 
 
 @pytest.fixture

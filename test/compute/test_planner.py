@@ -65,9 +65,9 @@ def test_hard_requests_have_plans_of_their_own() -> None:
     probe = Probe(np.zeros(2), np.ones(2), np.array([-1.0, 0.0]), 0.0, 0.5)
     table = PlanTable("", {"now": WORTHS, "hard now": WORTHS}, probe)
     nothing = torch.zeros(1)
-    assert table.graded("now", Context(nothing, nothing, 1, claims=(((5, 0.3),),))) == "hard now"
-    assert table.graded("now", Context(nothing, nothing, 1, claims=(((5, 0.9),),))) == "now"
-    assert table.graded("watch", Context(nothing, nothing, 1, claims=(((5, 0.3),),))) == "watch"
+    assert table.graded("now", Context(nothing, 1, claims=(((5, 0.3),),))) == "hard now"
+    assert table.graded("now", Context(nothing, 1, claims=(((5, 0.9),),))) == "now"
+    assert table.graded("watch", Context(nothing, 1, claims=(((5, 0.3),),))) == "watch"
 
 
 def test_a_busier_machine_gets_cheaper_plans(planner: Planner) -> None:

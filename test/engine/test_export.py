@@ -140,10 +140,8 @@ def test_filling_up_to_the_static_shape_changes_nothing(weights: Path, text: str
     now = shown(cache)
     asked = network.meant(network.understand(request, start, [now], torch.zeros(request.shape)))
     found = network.meant(network.find(asked, start, [log.seen(start), now]))
-    stated = network.state(torch.cat([asked[:, :1], found], 1))
-    for layer, (k, v) in enumerate(stated.layers):
-        assert torch.allclose(cached.k[layer], k[0], atol=1e-4)
-        assert torch.allclose(cached.v[layer], v[0], atol=1e-4)
+    stated = torch.cat([asked[:, :1], found], 1)
+    assert torch.allclose(cached.stated, stated[0], atol=1e-4)
     ids = torch.arange(engine.answer_length)[None] + 50
     exact = network.answer(ids, torch.tensor([2]), stated)
     assert torch.allclose(exact, engine.decode(ids, [cached]), atol=1e-4)

@@ -58,11 +58,9 @@ def word_by_word(engine: GraphEngine, ids: Tensor, contexts: list[Context]) -> T
 @COUNTS
 def test_what_is_told_is_what_the_network_makes_of_it(network: Network, engine: GraphEngine, count: int) -> None:
     contexts = engine.tell(claims(count), 3)
-    expected = network.state(network.word(torch.tensor(claims(count))))
     assert [context.style for context in contexts] == [3] * count
-    for layer, (k, v) in enumerate(expected.layers):
-        assert torch.allclose(torch.stack([context.k[layer] for context in contexts]), k, atol=1e-5)
-        assert torch.allclose(torch.stack([context.v[layer] for context in contexts]), v, atol=1e-5)
+    expected = network.word(torch.tensor(claims(count)))
+    assert torch.allclose(torch.stack([context.stated for context in contexts]), expected, atol=1e-5)
 
 
 @COUNTS
@@ -73,7 +71,7 @@ def test_several_sentences_in_a_pass_are_each_as_alone(network: Network, engine:
     for row in range(count):
         alone = engine.decode(ids[row : row + 1], contexts[row : row + 1])
         assert torch.allclose(together[row], alone[0], atol=1e-4)
-    told = network.state(network.word(torch.tensor(claims(count))))
+    told = network.word(torch.tensor(claims(count)))
     assert torch.allclose(together, network.answer(ids, torch.full((count,), 2), told), atol=1e-4)
 
 
@@ -90,7 +88,7 @@ def test_a_step_of_the_flow_is_the_networks(network: Network, engine: GraphEngin
     noisy = torch.randn(CONFIG.answer_length, engine.width, generator=torch.Generator().manual_seed(0))
     now, then = torch.tensor([0, 0, 0.2, 0.5, 1, 1]), torch.tensor([0.5, 1, 0.2, 1, 1, 1])
     logits, later = engine.flow(noisy, ids[0], now, then, context)
-    told = network.state(network.word(torch.tensor(claims(1))))
+    told = network.word(torch.tensor(claims(1)))
     expected, mean = network.flow(noisy[None], ids, now[None], then[None], torch.tensor([2]), told)
     assert torch.allclose(logits, expected[0], atol=1e-4)
     assert torch.allclose(later[2], noisy[2], atol=1e-4), "it stays where it is"
@@ -104,7 +102,7 @@ def test_no_sentence_or_too_many_are_refused(engine: GraphEngine, count: int) ->
     with pytest.raises(ValueError, match=f"{count} sentences"):
         engine.tell(claims(count), 1)
     with pytest.raises(ValueError, match=f"{count} sentences"):
-        engine.decode(answers(count), [Context(torch.zeros(0), torch.zeros(0), 1)] * count)
+        engine.decode(answers(count), [Context(torch.zeros(0), 1)] * count)
 
 
 class Ending:
@@ -141,7 +139,7 @@ def test_a_sentence_that_does_not_end_in_the_short_block_is_made_in_the_long_one
 ) -> None:
     runner = Ending(ends)
     engine = GraphEngine(replace(CONFIG, answer_length=20), TOKENIZER, runner)
-    contexts = [Context(torch.zeros(2, 4, 4, 8), torch.zeros(2, 4, 4, 8), row) for row in range(len(ends))]
+    contexts = [Context(torch.zeros(4, 32), row) for row in range(len(ends))]
     logits = engine.decode(torch.full((len(ends), 20), MASK), contexts)
     assert runner.ran == ran
     assert logits.shape == (len(ends), 20, len(TOKENIZER))
@@ -152,7 +150,7 @@ def test_a_sentence_that_does_not_end_in_the_short_block_is_made_in_the_long_one
 
 def test_words_behind_the_short_block_are_looked_at() -> None:
     engine = GraphEngine(replace(CONFIG, answer_length=20), TOKENIZER, Ending([4]))
-    context = Context(torch.zeros(2, 4, 4, 8), torch.zeros(2, 4, 4, 8), 0)
+    context = Context(torch.zeros(4, 32), 0)
     ids = torch.full((1, 20), MASK)
     ids[0, 14:] = EOS
     engine.decode(ids, [context])

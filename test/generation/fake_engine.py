@@ -73,7 +73,7 @@ class Fake:
 
 
 def context(style: int = 1) -> Context:
-    return Context(torch.zeros(0), torch.zeros(0), style)
+    return Context(torch.zeros(0), style)
 
 
 def odds(*words: tuple[int, float]) -> Tensor:

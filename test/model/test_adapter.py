@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mm_edge.model.adapter import Adapter
 from mm_edge.model.block import Block, Past
-from mm_edge.model.network import ASKED, CLAIMS, RANKS, Network, NetworkConfig
+from mm_edge.model.network import ASKED, RANKS, Network, NetworkConfig
 
 D, HEADS = 32, 4
 SMALL = NetworkConfig(vocabulary=60, marks=10, d=D, layers=2, heads=HEADS, conv=4, history_slots=4)
@@ -51,15 +51,14 @@ def context(network: Network) -> Past:
 def spoken(network: Network) -> Outputs:
     """All that the steps of a turn with adapters give."""
     log, ids = context(network), torch.arange(3, 23)[None]
-    claims = network.state(network.word(torch.tensor([[7, 41, 52, 0]])))
+    claims = network.word(torch.tensor([[7, 41, 52, 0]]))
     times = torch.linspace(0, 1, 20)[None]
     noisy = torch.randn(1, 20, D, generator=torch.Generator().manual_seed(2))
     logits, mean = network.flow(noisy, ids, times / 2, times, STYLE, claims)
     return {
         "understand": network.understand(torch.tensor([[40, 41]]), ZERO + 23, [log], torch.zeros(1, 2)),
-        "state": torch.cat([k for k, _ in claims.layers]),
         "answer": network.answer(ids, STYLE, claims),
-        "follow": network.follow(ids, STYLE, claims, torch.zeros(1, dtype=torch.long))[0],
+        "follow": network.follow(ids, STYLE, claims)[0],
         "flow": logits,
         "mean": mean,
     }
@@ -146,4 +145,3 @@ def test_ranks_are_those_of_the_steps(fresh: Network) -> None:
 def test_shapes_of_what_is_understood_and_stated(fresh: Network) -> None:
     outputs = spoken(fresh)
     assert outputs["understand"].shape == (1, ASKED, SMALL.vocabulary)
-    assert outputs["state"].shape == (SMALL.layers, HEADS, CLAIMS, D // HEADS)

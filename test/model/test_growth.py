@@ -49,7 +49,7 @@ def outputs(network: Network) -> dict[str, Tensor]:
     now = Past(cache, torch.zeros(1, scene.shape[1]))
     asked = network.understand(torch.tensor([[40, 41, 52]]), start, [now], torch.zeros(1, 3))
     found = network.find(network.meant(asked), start, [log, now])
-    claims = network.state(network.meant(torch.cat([asked[:, :1], found], 1)))
+    claims = network.meant(torch.cat([asked[:, :1], found], 1))
     masked, style = torch.ones(1, 20, dtype=torch.long), torch.ones(1, dtype=torch.long)
     words, there = torch.arange(3, 23)[None], torch.ones(1, 20)
     return {
@@ -59,7 +59,7 @@ def outputs(network: Network) -> dict[str, Tensor]:
         "asked": asked,
         "found": found,
         "answer": network.answer(masked, style, claims),
-        "followed": network.follow(words, style, claims, torch.zeros(1, dtype=torch.long))[0],
+        "followed": network.follow(words, style, claims)[0],
         "flowed": network.flow(torch.zeros(1, 20, network.config.d), words, there, there, style, claims)[0],
     }
 
@@ -105,9 +105,9 @@ def of_words(tokenizer: Tokenizer) -> NetworkConfig:
 def answered(network: Network, tokenizer: Tokenizer, words: list[str]) -> Tensor:
     """What is made of the words of KNOWN: logits of those alone."""
     ids = torch.tensor([[tokenizer.id(word) for word in words]])
-    claims = network.state(network.word(ids[:, :4]))
+    claims = network.word(ids[:, :4])
     style = torch.ones(1, dtype=torch.long)
-    logits = torch.cat([network.answer(ids, style, claims), network.follow(ids, style, claims, torch.zeros(1))[0]], 1)
+    logits = torch.cat([network.answer(ids, style, claims), network.follow(ids, style, claims)[0]], 1)
     return logits[..., [tokenizer.id(token) for token in KNOWN.tokens]]
 
 

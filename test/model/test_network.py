@@ -22,6 +22,7 @@ from mm_edge.model.network import (
     WINDOW,
     Network,
     NetworkConfig,
+    _all,
     _waves,
     spread,
 )
@@ -102,7 +103,7 @@ def test_shapes(network: Network) -> None:
         name: (2, len(values)) for name, values in SEEN_FACTS.items()
     }
     assert found(network, past(network.read(turn(network), ZERO))).shape == (1, STATED, 60)
-    claims = network.state(torch.randn(2, CLAIMS, SMALL.d))
+    claims = torch.randn(2, CLAIMS, SMALL.d)
     assert network.answer(masked().expand(2, -1), STYLE.expand(2), claims).shape == (2, SMALL.answer_length, 60)
 
 
@@ -120,16 +121,14 @@ def test_a_text_read_in_windows_is_the_text_read_at_once(network: Network) -> No
     assert torch.allclose(network.text(ids)[:, 5:], network.text(ids[:, 5:]), atol=1e-6)
 
 
-def test_prefill_and_answer_equal_one_full_pass(network: Network) -> None:
-    """The answer block is the end of one sequence under the mask of the whole."""
+def test_an_answer_is_that_of_claims_read_before_it(network: Network) -> None:
+    """Claims see each other and nothing of the answer."""
     told, ids = torch.randn(1, CLAIMS, SMALL.d), masked()
+    read = network._run(told + network.claim_place, torch.arange(CLAIMS), ZERO, [], _all(), "word").cache
+    known = [Past(read, torch.zeros(1, CLAIMS))]
     answer = network.word(ids) + network.answer_place + network.answer_styles(STYLE)[:, None]
-    mask = torch.zeros(CLAIMS + ids.shape[1], CLAIMS + ids.shape[1])
-    mask[:CLAIMS, CLAIMS:] = HIDDEN
-    whole = torch.cat([told + network.claim_place, answer], 1)
-    states = network._run(whole, torch.arange(len(mask)), ZERO, [], mask, "word").states
-    logits = network.say(states[-1][:, CLAIMS:])
-    assert torch.allclose(network.answer(ids, STYLE, network.state(told)), logits, atol=1e-5)
+    states = network._run(answer, CLAIMS + torch.arange(ids.shape[1]), ZERO, known, _all(), "word").states
+    assert torch.allclose(network.answer(ids, STYLE, told), network.say(states[-1]), atol=1e-5)
 
 
 def test_finding_equals_one_full_pass(network: Network) -> None:
@@ -163,18 +162,16 @@ def test_a_sure_claim_is_its_word(network: Network) -> None:
 
 
 def test_what_is_claimed_reaches_the_answer(network: Network) -> None:
-    answers = [
-        network.answer(masked(), STYLE, network.state(network.word(torch.full((1, CLAIMS), word)))) for word in (7, 8)
-    ]
+    answers = [network.answer(masked(), STYLE, network.word(torch.full((1, CLAIMS), word))) for word in (7, 8)]
     assert not torch.allclose(*answers, atol=1e-3)
 
 
 def follows(network: Network, ids: Tensor) -> Tensor:
-    return network.follow(ids, STYLE, claims(network), torch.zeros(1, dtype=torch.long))[0]
+    return network.follow(ids, STYLE, claims(network))[0]
 
 
-def claims(network: Network) -> Past:
-    return network.state(network.word(torch.tensor([[7, 41, 50, 0]])))
+def claims(network: Network) -> Tensor:
+    return network.word(torch.tensor([[7, 41, 50, 0]]))
 
 
 def sentence() -> Tensor:
@@ -182,10 +179,12 @@ def sentence() -> Tensor:
 
 
 def test_words_said_one_by_one_are_those_said_at_once(network: Network) -> None:
-    at_once, said = follows(network, sentence()), list[Past]()
+    at_once = follows(network, sentence())
+    logits, said = network.follow(sentence()[:, :1], STYLE, claims(network))
     for place, word in enumerate(sentence()[0]):
-        logits, cache = network.follow(word.view(1, 1), STYLE, claims(network), torch.tensor([place]), said)
-        said.append(past(cache))
+        if place:
+            logits, new = network.go_on(word.view(1, 1), STYLE, torch.tensor([place]), past(said))
+            said = [tuple(torch.cat(both, 2) for both in zip(*kv, strict=True)) for kv in zip(said, new, strict=True)]
         assert torch.allclose(logits[0, 0], at_once[0, place], atol=1e-4)
 
 

@@ -245,7 +245,7 @@ class Session:
         if glance.observation.image is None or stamp_ns == self._advised_ns or not speed_mps >= REVERSING_MPS:
             return None
         self._advised_ns = stamp_ns
-        positions_m = self.engine.path(glance.scene, glance.percept, max(0.0, speed_mps)).tolist()
+        positions_m = self.engine.path(glance.scene, max(0.0, speed_mps)).tolist()
         if not all(isfinite(metres) for position_m in positions_m for metres in position_m):
             self.inbox.faults.add("bad_path", "the engine gave a path of no numbers", self.clock.monotonic_s())
             return None

@@ -33,9 +33,10 @@ class EngineMissing(EngineError):
 class Percept:
     """One observation, encoded.
 
-    tokens: [n, d], as the trunk takes them; summary: [d], what the history keeps; pooled: [p] float32, for novelty;
-    facts: scene facts, name -> (most probable value, its probability), only those whose sensor is there;
-    course: [STEPS, 2], a first guess of what the vehicle will do; logits: of the same facts, [values] float32.
+    tokens: [n, d], as the trunk takes them; summary: [d + SIGNALS], what the history keeps; pooled: [p] float32, for
+    novelty; facts: scene facts, name -> (most probable value, its probability), only those whose sensor is there;
+    course: [STEPS, 2], a first guess of what the vehicle will do, by this alone; logits: of the same facts, [values]
+    float32.
     """
 
     tokens: Tensor
@@ -50,8 +51,8 @@ class Percept:
 class Scene:
     """What is seen and was seen before, as the trunk has read it; nothing is asked yet.
 
-    k, v: [layers, heads, n, d_head]; bias: [n], HIDDEN where nothing was seen before; states: [layers, 1, m, d] and
-    states_bias [1, m], for the path.
+    k, v: [layers, heads, n, d_head]; bias: [n], HIDDEN where nothing was seen before; states: [layers, 1, m, d],
+    states_bias [1, m] and course [STEPS, 2], a guess of what the vehicle will do: for the path.
     """
 
     k: Tensor
@@ -59,6 +60,7 @@ class Scene:
     bias: Tensor
     states: Tensor
     states_bias: Tensor
+    course: Tensor
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class Engine(Protocol):
         """What questions [n, ASKED], as ids, ask of the log: queries [layers, heads, n * STATED, d_head], scaled."""
 
     def look(self, history: Tensor | None, percept: Percept) -> Scene:
-        """history: summaries [m, d], oldest first. Raises ValueError for more than history_slots."""
+        """history: summaries [m, d + SIGNALS], oldest first. Raises ValueError for more than history_slots."""
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
         """text: the request with names marked, "" for a watch turn."""
@@ -181,7 +183,7 @@ class Engine(Protocol):
         """One step of the flow map: noisy [L, width], standard normal at the time 0, from `now` [L] to `then` [L];
         clean [L] are the words of those that are at 1 -> logits [L, V] and the noisy answer then."""
 
-    def path(self, scene: Scene, percept: Percept, speed_mps: float) -> Tensor:
+    def path(self, scene: Scene, speed_mps: float) -> Tensor:
         """Where the vehicle will go: positions [STEPS, 2] in metres every SPACING_S seconds, x forward, y left."""
 
 

@@ -24,7 +24,7 @@ from mm_edge.engine.base import EngineError, EngineMissing
 from mm_edge.model.checkpoint import CheckpointError, load, sha256
 from mm_edge.model.graphs import Graph, graphs
 
-FORMAT = 10
+FORMAT = 11
 """Increases when the graphs' inputs or outputs change."""
 PRECISIONS = {"torch": ("fp32",), "onnxruntime": ("fp32", "int8"), "tensorrt": ("fp32", "fp16")}
 Tell = Callable[[str], None]

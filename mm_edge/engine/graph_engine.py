@@ -109,9 +109,9 @@ class GraphEngine:
             raise ValueError(f"a history of {len(past)} summaries, at most {self.history_slots}")
         bias = torch.zeros(self._config.scene_length, device=self.runner.device)
         bias[:missing] = HIDDEN
-        seen = (F.pad(past, (0, 0, missing, 0))[None], percept.summary[None], percept.tokens[None], bias[None])
-        k, v, states, states_bias = self.runner.run("look", *seen)
-        return Scene(k[:, 0], v[:, 0], bias, states, states_bias)
+        seen = (F.pad(past, (0, 0, missing, 0)), percept.summary, percept.tokens, percept.course, bias)
+        k, v, states, states_bias, course = self.runner.run("look", *(part[None] for part in seen))
+        return Scene(k[:, 0], v[:, 0], bias, states, states_bias, course[0])
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
         shown, seen = scene.bias[None], _layers(scene.k, scene.v)
@@ -186,9 +186,9 @@ class GraphEngine:
         logits, later = self.runner.run("flow", noisy[None], clean, now[None], then[None], style, stated)
         return logits[0].cpu(), later[0].cpu()
 
-    def path(self, scene: Scene, percept: Percept, speed_mps: float) -> Tensor:
+    def path(self, scene: Scene, speed_mps: float) -> Tensor:
         def velocity(actions: Tensor, sigma: Tensor) -> Tensor:
-            given = (actions, sigma, percept.course[None], scene.states, scene.states_bias)
+            given = (actions, sigma, scene.course[None], scene.states, scene.states_bias)
             return self.runner.run("steer", *given)[0]
 
         actions = sample(velocity, torch.zeros(1, STEPS, 2)).cpu()

@@ -2,10 +2,12 @@
 
 So what was read hours ago seems no further away than anything in training, and still older than what came after it
 (grouped positions serve the same end: Jin et al. 2024, Self-Extend). Of a key that is its rotation and its last number,
-which says where it stands. Knows nothing about how keys come about.
+which says where it stands; a word of a log is also told that in waves. Knows nothing about how keys come about.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -14,6 +16,9 @@ NEAR = 256
 NEWER = 64
 """Words of a log over which a head of recency 1 gains 1 in its score."""
 ROPE_BASE = 20_000.0
+PERIODS = 3, 12
+"""Powers of two, the last one left out: the periods in words by which a word of a log is told where it stands, so that
+one layer can tell the next where to look."""
 
 
 def pairs(width: int) -> int:
@@ -25,6 +30,12 @@ def turn(places: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Cosine and sine of places [...], as many angles as pairs are rotated: [..., count]."""
     angles = places[..., None] * ROPE_BASE ** -(torch.arange(count, device=places.device) / max(1, count))
     return angles.cos(), angles.sin()
+
+
+def waves(places: Tensor) -> Tensor:
+    """Places [T] as sines and cosines of PERIODS, [T, 2 * periods]."""
+    angles = places[:, None] * (2 * math.pi / 2.0 ** torch.arange(*PERIODS))
+    return torch.cat([angles.sin(), angles.cos()], -1)
 
 
 def rotated(x: Tensor, by: tuple[Tensor, Tensor], *behind: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mm_edge.model.features import MEL_BANDS, STATE_SIZE, Features
+from mm_edge.model.features import MEL_BANDS, STATE_SIZE, Features, signals
 from mm_edge.model.policy import STEPS
 from mm_edge.model.schema import BY_CAMERA, BY_MICROPHONE, FACTS
 
@@ -28,11 +28,13 @@ PERCEPT_TOKENS = len(SEEN_FACTS) + IMAGE_TOKENS + STATE_TOKENS + SOUND_TOKENS
 @dataclass(frozen=True)
 class Sight:
     """What the convolutions make of the sensors; all else follows from it fast. seen: [B, 8c, 6, 10]; flat: [B, 256];
-    state: [B, 128]; sound: [B, 64]; has_image, has_sound: [B, 1], 1 where the sensor is there."""
+    state: [B, 128]; signals: [B, SIGNALS]; sound: [B, 64]; has_image, has_sound: [B, 1], 1 where the sensor is there.
+    """
 
     seen: Tensor
     flat: Tensor
     state: Tensor
+    signals: Tensor
     sound: Tensor
     has_image: Tensor
     has_sound: Tensor
@@ -40,8 +42,9 @@ class Sight:
 
 @dataclass(frozen=True)
 class Encoded:
-    """tokens: [B, PERCEPT_TOKENS, d]; summary: [B, d]; pooled: [B, p]; facts: name -> logits [B, values]; gap: [B],
-    log of the lead vehicle's distance in metres; course: [B, STEPS, 2] a first guess of the actions of the policy."""
+    """tokens: [B, PERCEPT_TOKENS, d]; summary: [B, d + SIGNALS], one token and how the vehicle moves; pooled: [B, p];
+    facts: name -> logits [B, values]; gap: [B], log of the lead vehicle's distance in metres; course: [B, STEPS, 2] a
+    first guess of the actions of the policy."""
 
     tokens: Tensor
     summary: Tensor
@@ -103,7 +106,14 @@ class Encoder(nn.Module):
         state = self.state(inputs.state)
         sound = self.sound(inputs.sound)
         sound = F.gelu(self.sound_out(torch.cat([sound.mean(-1), sound.amax(-1)], -1))) * inputs.has_sound
-        return Sight(seen, flat, state, sound, inputs.has_image, inputs.has_sound)
+        return Sight(seen, flat, state, signals(inputs.state), sound, inputs.has_image, inputs.has_sound)
+
+    def unseen(self, state: Tensor) -> Sight:
+        """What there is of [B, STATE_SIZE] without camera and microphone."""
+        nothing = state.new_zeros(len(state), 1)
+        seen = nothing[..., None, None].expand(-1, self.narrow.in_channels, 6, 10)
+        flat, sound = (nothing.expand(-1, width) for width in (self.flat.out_features, self.sound_out.out_features))
+        return Sight(seen, flat, self.state(state), signals(state), sound, nothing, nothing)
 
     def forward(self, inputs: Features | Sight) -> Encoded:
         sight = self.sense(inputs) if isinstance(inputs, Features) else inputs
@@ -113,7 +123,7 @@ class Encoder(nn.Module):
         gap = self.gap(sight.flat)[:, 0]
         return Encoded(
             tokens=self._tokens(sight, facts),
-            summary=self.summary(torch.cat([whole, gap.detach()[:, None]], -1)),
+            summary=torch.cat([self.summary(torch.cat([whole, gap.detach()[:, None]], -1)), sight.signals], -1),
             pooled=sight.seen.mean((-2, -1)),
             facts=facts,
             gap=gap,

@@ -32,6 +32,9 @@ _SCALES = {
     "range_m": 500_000.0,
     "speed_limit_mps": 40.0,
 }
+_MOTION = ("speed_mps", "acceleration_mps2", "yaw_rate_rps", "steering_angle_rad")
+SIGNALS = 2 * len(_MOTION)
+"""Numbers that tell how the vehicle moves, and which of them are known."""
 _WAVES = 2.0 ** np.arange(5) * np.pi / 2
 STATE_SIZE = 2 * len(_SCALES) + 2 * 2 * len(_WAVES) + 5 + 2
 
@@ -92,6 +95,13 @@ def _state(state: VehicleState) -> NDArray[np.float32]:
     gear = np.eye(5)[state.gear if 0 <= state.gear < 5 else 0]
     sides = [float(state.left_indicator), float(state.right_indicator)]
     return np.concatenate([list(values.values()), list(known.values()), *waves, gear, sides]).astype(np.float32)
+
+
+def signals(state: Tensor) -> Tensor:
+    """How the vehicle moves [..., SIGNALS], out of [..., STATE_SIZE]: numbers, the speed first, then a 1 for each that
+    is known."""
+    places = [[*_SCALES].index(name) for name in _MOTION]
+    return state[..., places + [len(_SCALES) + place for place in places]]
 
 
 def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:

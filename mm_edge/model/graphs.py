@@ -14,7 +14,7 @@
     follow      the next word of an answer           -> logits, its keys and values
     follows     SENTENCES of them                    -> logits, their keys and values
     flow        an answer out of noise, from one time to another -> logits, where that leads
-    look        history and percept: the scene       -> its keys and values, and the trunk's states, layer by layer
+    look        history and percept: the scene       -> its keys and values, the trunk's states, and a better course
     steer       noisy actions, course and the states -> their velocity
 
 Those in SHORT are there twice, once for what is no longer than that: most time goes by what is filled up. Batch size 1,
@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from mm_edge.model.block import Past
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
-from mm_edge.model.features import Features, features
+from mm_edge.model.features import SIGNALS, Features, features
 from mm_edge.model.flow import at, moved
 from mm_edge.model.hints import pieces
 from mm_edge.model.network import ASKED, BEGIN, CLAIMS, KV, WINDOW, Network, NetworkConfig
@@ -78,8 +78,8 @@ class Encode(nn.Module):
     def forward(
         self, image: Tensor, state: Tensor, sound: Tensor, has_image: Tensor, has_sound: Tensor
     ) -> tuple[Tensor, ...]:
-        """-> tokens [1, n, d], summary [1, d], pooled [1, p], facts [1, all values of SEEN_FACTS in a row]: logits,
-        course [1, STEPS, 2]."""
+        """-> tokens [1, n, d], summary [1, d + SIGNALS], pooled [1, p], facts [1, all values of SEEN_FACTS in a row]:
+        logits, course [1, STEPS, 2]."""
         seen = self.encoder(Features(image, state, sound, has_image, has_sound))
         return seen.tokens, seen.summary, seen.pooled, torch.cat([*seen.facts.values()], 1), seen.course
 
@@ -211,12 +211,14 @@ class Look(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, history: Tensor, summary: Tensor, percept: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        """bias: [1, scene_length] -> k, v [layers, 1, heads, scene_length, d_head], read at the place 0; states
-        [layers, 1, n, d] and their bias [1, n]."""
+    def forward(
+        self, history: Tensor, summary: Tensor, percept: Tensor, course: Tensor, bias: Tensor
+    ) -> tuple[Tensor, ...]:
+        """course: as `encode` gives it; bias: [1, scene_length] -> k, v [layers, 1, heads, scene_length, d_head], read
+        at the place 0; states [layers, 1, n, d] and their bias [1, n]; course, as the past bears it out."""
         scene = self.network.scene(history, summary, percept)
         cache, *states = self.network.look(scene, torch.zeros(1), bias)
-        return *_stacked(cache), *states
+        return *_stacked(cache), *states, self.network.course(history, summary, course)
 
 
 class Steer(nn.Module):
@@ -225,7 +227,7 @@ class Steer(nn.Module):
         self.policy = network.policy
 
     def forward(self, actions: Tensor, sigma: Tensor, course: Tensor, states: Tensor, bias: Tensor) -> Tensor:
-        """actions: [1, STEPS, 2] at noise level sigma [1]; course: as `encode` gives it -> velocity [1, STEPS, 2]."""
+        """actions: [1, STEPS, 2] at noise level sigma [1]; course: as `look` gives it -> velocity [1, STEPS, 2]."""
         return self.policy(actions, sigma, course, states, bias)
 
 
@@ -281,9 +283,10 @@ def _finding(network: Network) -> tuple[Graph, ...]:
     log = {"log_bias": torch.zeros(1, config.log_length)} | _layered(config, "log", config.log_length, memory=True)
     start = {"start": torch.zeros(1)}
     seen = {
-        "history": torch.zeros(1, config.history_slots, config.d),
-        "summary": torch.zeros(1, config.d),
+        "history": torch.zeros(1, config.history_slots, config.d + SIGNALS),
+        "summary": torch.zeros(1, config.d + SIGNALS),
         "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
+        "course": torch.zeros(1, STEPS, 2),
     }
     shown = {"bias": torch.zeros(1, config.scene_length)}
     scene = _layered(config, "scene", config.scene_length)
@@ -316,7 +319,7 @@ def _finding(network: Network) -> tuple[Graph, ...]:
             Graph(name, Find(network), finding(length, name == "find"), ("stated", "claims", "odds"))
             for name, length in by_length("find", config.log_length).items()
         ),
-        Graph("look", Look(network), seen | shown, ("k", "v", "states", "states_bias")),
+        Graph("look", Look(network), seen | shown, ("k", "v", "states", "states_bias", "later")),
         Graph("steer", Steer(network), steered, ("velocity",)),
     )
 

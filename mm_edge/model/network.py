@@ -3,16 +3,15 @@
 A turn goes three steps through the same trunk, content before form (Puduppully et al. 2019). What a request asks is
 understood: its topic, and by which word of the log the answer is found. What the answer states is found by that, in the
 log of the drive and in the scene (recent history, percept, motion), which do not see each other, so that either can be
-kept, replaced or compacted alone. Then it is worded: an answer block is bidirectional and sees what was found, and
-nothing else, through cached keys and values (block diffusion: Arriola et al. 2025, section 3). What one step tells the
-next are tokens, the mean of the words it may be, so that doubt is passed on. Words come by the same weights in three
+kept, replaced or compacted alone. Then it is worded: an answer block is bidirectional and sees what was found, which
+stands before it, and nothing else (block diffusion: Arriola et al. 2025, section 3). What one step tells the next are
+tokens, the mean of the words it may be, so that doubt is passed on. Words come by the same weights in three
 ways: a block at once, one after the other, or out of noise. Knows nothing about tokens' meaning or sampling.
 """
 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -24,11 +23,12 @@ from torch import Tensor, nn
 from mm_edge.model.adapter import Adapter
 from mm_edge.model.attention import HIDDEN, later
 from mm_edge.model.block import KV, Block, Past, Run, normalised
-from mm_edge.model.distance import pairs, turn
+from mm_edge.model.distance import PERIODS, pairs, turn, waves
 from mm_edge.model.encoders import PERCEPT_TOKENS, Encoder
+from mm_edge.model.features import SIGNALS
 from mm_edge.model.flow import TIMES, at, clock, coloured, ramps
 from mm_edge.model.hints import Hints
-from mm_edge.model.motion import Motion
+from mm_edge.model.motion import Course, Motion
 from mm_edge.model.policy import QUERIES, Policy
 
 STYLES = 8
@@ -47,9 +47,6 @@ MATCHING, MATCHING_GAIN, COPYING_GAIN = 3, 4.0, 2.0
 """Heads of the first layer that begin as matching heads; how sharply, and how strongly they copy."""
 SPREADING = 100
 """Steps by which codes are moved apart."""
-PERIODS = 3, 12
-"""Powers of two, the last one left out: the periods in words by which a word of a log is told where it stands, so that
-one layer can tell the next where to look."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ class Network(nn.Module):
         self.copying = nn.Linear(d, 1)
         self.reading = nn.Linear(d, 1 + MATCHING)
         self.sureness = nn.Parameter(torch.tensor(1.0))
-        self.motion = Motion(d, config.history_slots)
+        self.motion, self.course = Motion(d, config.history_slots), Course(config.history_slots)
         self.queries = nn.Parameter(torch.randn(QUERIES, d))
         self.policy = Policy(d, config.policy, config.policy // 32, config.layers)
         nn.init.normal_(self.words.weight, std=0.02)
@@ -169,7 +166,8 @@ class Network(nn.Module):
         return words[:, WINDOW:] + self.before(earlier)
 
     def scene(self, history: Tensor, summary: Tensor, percept: Tensor) -> Tensor:
-        """What is known before anybody asks: history [B, m, d], summary [B, d], percept [B, n, d] -> [B, m + n + 1, d].
+        """What is known before anybody asks: history [B, m, d + SIGNALS], summary [B, d + SIGNALS], percept [B, n, d]
+        -> [B, m + n + 1, d].
 
         The newest summary of the history is at its last place, whatever m is.
         """
@@ -177,7 +175,7 @@ class Network(nn.Module):
         if missing < 0:
             raise ValueError(f"a history of {history.shape[1]} summaries, at most {self.config.history_slots}")
         _, motion = self.motion(history, summary)
-        return torch.cat([history, percept, motion], 1) + self.scene_place[missing:]
+        return torch.cat([history[..., :-SIGNALS], percept, motion], 1) + self.scene_place[missing:]
 
     def read(
         self, x: Tensor, start: Tensor, past: Sequence[Past] = (), bias: Tensor | None = None, still: bool = False
@@ -195,7 +193,7 @@ class Network(nn.Module):
         """As `read`, with all that comes of it."""
         places = start + torch.arange(x.shape[1])
         if not still:
-            x = x + self.standing(_waves(places))
+            x = x + self.standing(waves(places))
         return self._run(x, places, start if still else places, past, _causal(x.shape[1], bias))
 
     def look(self, x: Tensor, start: Tensor, bias: Tensor) -> tuple[list[KV], Tensor, Tensor]:
@@ -374,12 +372,6 @@ def spread(count: int, size: int) -> Tensor:
         near = (8 * (codes @ codes.T) / size).exp().fill_diagonal_(0)
         codes = normalised(codes - 0.5 * (near / near.sum(1, keepdim=True)) @ codes)
     return codes
-
-
-def _waves(places: Tensor) -> Tensor:
-    """Places [T] as sines and cosines of PERIODS, [T, 2 * periods]."""
-    angles = places[:, None] * (2 * math.pi / 2.0 ** torch.arange(*PERIODS))
-    return torch.cat([angles.sin(), angles.cos()], -1)
 
 
 def _copies(size: int) -> list[int]:

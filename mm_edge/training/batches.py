@@ -16,6 +16,7 @@ from torch import Tensor
 from mm_edge.model.encoders import SEEN_FACTS, Sight
 from mm_edge.model.features import Features, features
 from mm_edge.model.network import ASKED, STATED, NetworkConfig
+from mm_edge.model.observation import Observation
 from mm_edge.model.policy import actions
 from mm_edge.model.schema import SCENE_FACTS, hidden_facts
 from mm_edge.model.tokenizer import EOS, Tokenizer
@@ -81,6 +82,16 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Driven:
+    """As Seen, of drives of which nothing but the vehicle's signals is known. state: [N, STATE_SIZE]."""
+
+    state: Tensor
+    recalled: Tensor
+    speed: Tensor
+    actions: Tensor
+
+
+@dataclass(frozen=True)
 class Requests:
     """of: [Q] the moment, Q / moments in a row of one; ids [Q, t] and hidden [Q, t], True where it is only filling;
     asked [Q, ASKED]."""
@@ -94,13 +105,14 @@ class Requests:
 @dataclass(frozen=True)
 class Batch:
     """log: [drives, WINDOW + n], filled up in front; log_bias [drives, n]; requests and finds: none while only what
-    looks learns."""
+    looks or the path learns; driven: more drives for the path."""
 
     seen: Seen
     log: Tensor
     log_bias: Tensor
     requests: tuple[Requests, ...]
     finds: Finds | None
+    driven: Driven | None = None
 
 
 def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> Seen:
@@ -110,8 +122,7 @@ def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> S
     height = int(rng.choice(HEIGHTS))
     observations = [drive.observation(t_s, height) for t_s in times_s]
     targets = [_facts(drive, t_s) for t_s in times_s]
-    known = [past if rng.random() < 0.75 else int(rng.integers(past + 1)) for past in range(moments)]
-    paths = torch.from_numpy(np.stack([drive.path(t_s) for t_s in times_s]))
+    known = _known(rng, moments)
     speed = torch.tensor([o.state.speed_mps for o in observations])
     stated = [[stated_by(answer(drive, t_s, family)) for family in PRESENT] for t_s in times_s]
     return Seen(
@@ -121,10 +132,33 @@ def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> S
         recalled=torch.tensor([min(past, history_slots) for past in known]),
         motion=torch.tensor([_motion(drive, t_s, past) for t_s, past in zip(times_s, known, strict=True)]),
         speed=speed,
-        actions=actions(paths, speed),
+        actions=_actions(drive, times_s, speed),
         stated=torch.stack([id_rows(tokenizer.claims(each, STATED) for each in row) for row in stated]),
         unasked=id_rows(tokenizer.claims(f"<{topic_unasked(drive, t_s)}>", 1) for t_s in times_s)[:, 0],
     )
+
+
+def drive_on(seeds: Sequence[int], moments: int, history_slots: int) -> Driven:
+    """To draw nothing takes a hundredth of the time: of drives like these there can be many."""
+    parts = []
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 61])
+        drive, times_s = Drive(seed, DURATION_S), _times_s(seed, moments)
+        states = [drive.state(t_s) for t_s in times_s]
+        speed = torch.tensor([state.speed_mps for state in states])
+        told = features([Observation(0, state=state) for state in states]).state
+        recalled = torch.tensor([min(past, history_slots) for past in _known(rng, moments)])
+        parts.append((told, recalled, speed, _actions(drive, times_s, speed)))
+    return Driven(*map(torch.cat, zip(*parts, strict=True)))
+
+
+def _known(rng: np.random.Generator, moments: int) -> list[int]:
+    """How many moments before each of them are remembered: mostly all."""
+    return [past if rng.random() < 0.75 else int(rng.integers(past + 1)) for past in range(moments)]
+
+
+def _actions(drive: Drive, times_s: Sequence[float], speed: Tensor) -> Tensor:
+    return actions(torch.from_numpy(np.stack([drive.path(t_s) for t_s in times_s])), speed)
 
 
 def _moved(seen: Seen, rng: np.random.Generator) -> Seen:

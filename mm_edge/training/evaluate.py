@@ -173,7 +173,7 @@ def driven(engine: Engine, first_seed: int, drives: int) -> Iterator[tuple[float
         past, percept = seen(engine, drive, t_s)
         true = torch.from_numpy(drive.path(t_s))
         straight = path(torch.zeros(1, STEPS, 2), torch.tensor([speed_mps]))[0]
-        yield _apart(engine.path(engine.look(past, percept), percept, speed_mps), true), _apart(straight, true)
+        yield _apart(engine.path(engine.look(past, percept), speed_mps), true), _apart(straight, true)
 
 
 def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Tensor, Percept]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.context import BaseContext
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -16,9 +17,9 @@ from mm_edge.model.encoders import Sight
 from mm_edge.model.features import Features
 from mm_edge.model.network import NetworkConfig
 from mm_edge.model.tokenizer import Tokenizer
-from mm_edge.training.batches import Batch, BatchShape, Seen, batch, look, requested
+from mm_edge.training.batches import Batch, BatchShape, Seen, batch, drive_on, look, requested
 from mm_edge.training.finds import Recall, Wording, recall, wording
-from mm_edge.training.recipe import Recipe
+from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
 
 Sense = Callable[[Features], Sight]
 Given = tuple[Batch, Recall | None, Wording | None]
@@ -41,6 +42,9 @@ class Feed(Dataset[Given]):
         drives = make(self._look, recipe.seeds(step, self.process), visit, shape, self.config, self.tokenizer)
         if recipe.learns == "speech":
             return drives, None, wording(visit, recipe.wordings, self.config, self.tokenizer)
+        if recipe.unseen:
+            seeds = np.random.default_rng([visit, 67]).integers(TRAINING_SEEDS, size=recipe.unseen).tolist()
+            drives = replace(drives, driven=drive_on(seeds, 2 * shape.moments, self.config.history_slots))
         if looking:
             return drives, None, None
         logs = recall(visit, recipe.recall, recipe.log_length(step), self.tokenizer)

@@ -15,9 +15,9 @@ from mm_edge.model.block import KV, Past
 from mm_edge.model.encoders import Encoded
 from mm_edge.model.features import Features
 from mm_edge.model.network import HIDDEN, WINDOW, Network
-from mm_edge.model.policy import SCALE, SPACING_S, Policy, sample
+from mm_edge.model.policy import Policy, path, sample
 from mm_edge.model.tokenizer import EOS
-from mm_edge.training.batches import IGNORE, Batch, Requests, Seen
+from mm_edge.training.batches import IGNORE, Batch, Driven, Requests, Seen
 from mm_edge.training.finds import PIECE, Finds, Recall
 from mm_edge.training.speech import Parts, word_losses
 
@@ -28,8 +28,6 @@ WEIGHTS = {
 }  # fmt: skip
 FAR_WEIGHT = 0.3
 """Of how many metres off the path is, beside the flow's own loss."""
-SLOWEST_MPS = 3.0
-"""A curvature counts at least as at this speed."""
 
 
 def recall_losses(network: Network, recall: Recall) -> Parts:
@@ -44,7 +42,7 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
     something is asked trains all but what looks."""
     seen = batch.seen
     encoded = network.encoder(seen.senses)
-    history, hidden = remembered(network, encoded, seen)
+    history, hidden = remembered(network, encoded, seen.recalled)
     parts = {}
     if isinstance(seen.senses, Features):
         motion, _ = network.motion(history, encoded.summary)
@@ -53,14 +51,15 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
             "gap": _near(encoded.gap / 0.3, seen.gap / 0.3),
             "motion": _class_loss(motion, seen.motion),
         }
-    parts["course"] = course_loss(encoded.course, seen.actions, seen.speed)
+    parts["course"], guess = _course_losses(network, encoded, history, seen)
+    if batch.driven is not None:
+        parts["course"] = parts["course"] + signal_loss(network, batch.driven)
     if batch.finds is None and isinstance(seen.senses, Features):
         return parts
     start = torch.full((1,), float(batch.log_bias.shape[1]))
     with torch.set_grad_enabled(batch.finds is not None):
         scene = network.scene(history, encoded.summary, encoded.tokens)
         cache, states, bias = network.look(scene, start, _bias(hidden))
-    guess = encoded.course.detach()
     parts["action"] = action_loss(network.policy, seen.actions, seen.speed, guess, states, bias, generator)
     if batch.finds is None:
         return parts
@@ -88,11 +87,25 @@ def request_losses(network: Network, batch: Batch) -> Parts:
     """What requests ask, beside scenes that are given."""
     with torch.no_grad():
         encoded = network.encoder(batch.seen.senses)
-        history, hidden = remembered(network, encoded, batch.seen)
+        history, hidden = remembered(network, encoded, batch.seen.recalled)
         start = torch.full((1,), float(batch.log_bias.shape[1]))
         scene = network.scene(history, encoded.summary, encoded.tokens)
         now = Past(network.look(scene, start, _bias(hidden))[0], _bias(hidden))
     return {"asked": torch.stack([_asked_loss(network, requests, start, now) for requests in batch.requests]).mean()}
+
+
+def signal_loss(network: Network, driven: Driven) -> Tensor:
+    """Of guesses by signals alone."""
+    encoded = network.encoder(network.encoder.unseen(driven.state))
+    history, _ = remembered(network, encoded, driven.recalled)
+    return _course_losses(network, encoded, history, driven)[0]
+
+
+def _course_losses(network: Network, encoded: Encoded, history: Tensor, true: Seen | Driven) -> tuple[Tensor, Tensor]:
+    """Of the first guess and of the better one, which is returned without gradients."""
+    first, later = encoded.course, network.course(history.detach(), encoded.summary.detach(), encoded.course.detach())
+    loss = course_loss(first, true.actions, true.speed) + course_loss(later, true.actions, true.speed)
+    return loss, later.detach()
 
 
 def action_loss(
@@ -117,23 +130,21 @@ def action_loss(
 
     there = velocity(torch.lerp(clean, noise, sigma[:, None, None]), sigma)
     taken = sample(velocity, torch.zeros_like(clean))
-    each = (there - (noise - clean)).square().mean((1, 2)) + FAR_WEIGHT * far_off(taken - clean, speed)
+    each = (there - (noise - clean)).square().mean((1, 2)) + FAR_WEIGHT * apart(taken, clean, speed)
     return _mean_of(each, known)
 
 
 def course_loss(course: Tensor, target: Tensor, speed: Tensor) -> Tensor:
     """Of a first guess [N, STEPS, 2]; target and speed: as in `action_loss`."""
     known = ~target.flatten(1).isnan().any(1)
-    return _mean_of(far_off(course - torch.where(known[:, None, None], target, 0.0), speed), known)
+    return _mean_of(apart(course, torch.where(known[:, None, None], target, 0.0), speed), known)
 
 
-def far_off(off: Tensor, speed: Tensor) -> Tensor:
-    """How many metres off the path is, on average [N], when every action is by `off` [N, STEPS, 2]; to first order, at
-    a speed [N] in m/s that hardly changes."""
-    sideways = speed.nan_to_num().clamp(min=SLOWEST_MPS).square()
-    acceleration = torch.stack([off[..., 0] * SCALE[0], off[..., 1] * SCALE[1] * sideways[:, None]], -1)
-    moved = (acceleration.cumsum(1) * SPACING_S).cumsum(1) * SPACING_S
-    return (moved.square().sum(-1) + 1e-6).sqrt().mean(1)
+def apart(actions: Tensor, others: Tensor, speed: Tensor) -> Tensor:
+    """How many metres two paths lie apart, on average over their steps [N], that actions [N, STEPS, 2] lead along from
+    a speed [N] in m/s on."""
+    one, other = (path(each, speed.nan_to_num()) for each in (actions, others))
+    return ((one - other).square().sum(-1) + 1e-6).sqrt().mean(1)
 
 
 def _asked_loss(network: Network, requests: Requests, start: Tensor, scene: Past) -> Tensor:
@@ -148,13 +159,13 @@ def _found_loss(network: Network, finds: Finds, start: Tensor, past: Sequence[Pa
     return word_losses(found, finds.stated, finds.stated == EOS).mean()
 
 
-def remembered(network: Network, encoded: Encoded, seen: Seen) -> tuple[Tensor, Tensor]:
-    """The summaries [N, slots, d] before every observation, zero where there are none, and what of its scene is
-    hidden [N, n] for that reason."""
+def remembered(network: Network, encoded: Encoded, recalled: Tensor) -> tuple[Tensor, Tensor]:
+    """The summaries [N, slots, d + SIGNALS] before every observation, zero where there are none, and what of its scene
+    is hidden [N, n] for that reason."""
     slots = network.config.history_slots
     ages = torch.arange(slots, 0, -1)
-    there = ages <= seen.recalled[:, None]
-    wanted = torch.arange(len(seen.recalled))[:, None] - ages
+    there = ages <= recalled[:, None]
+    wanted = torch.arange(len(recalled))[:, None] - ages
     history = encoded.summary[wanted.clamp(min=0)] * there[:, :, None]
     return history, F.pad(~there, (0, encoded.tokens.shape[1] + 1))
 

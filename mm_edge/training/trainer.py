@@ -228,7 +228,7 @@ def take_eyes(network: Network, path: Path) -> None:
         raise UserError(f"cannot take over the eyes of {path}: {error}") from error
     theirs = other.state_dict()
     for name, tensor in network.state_dict().items():
-        if name.startswith((*EYES, "encoder.course.")):
+        if name.startswith((*EYES, "encoder.course.", "course.")):
             if theirs[name].shape != tensor.shape:
                 raise UserError(f"cannot take over the eyes of {path}: {name} is of another size")
             tensor.copy_(theirs[name])

@@ -93,13 +93,13 @@ class Parrot:
     def ask(self, asked: Tensor, log: Log) -> Tensor:
         return torch.rand(1, 1, 3 * len(asked), 2)
 
-    def path(self, scene: Scene, percept: Percept, speed_mps: float) -> Tensor:
+    def path(self, scene: Scene, speed_mps: float) -> Tensor:
         self.ways.append((len(scene.k), speed_mps))
         return self.way
 
     def look(self, history: Tensor | None, percept: Percept) -> Scene:
         """As long as what was seen before it."""
-        return Scene(*[torch.zeros(0 if history is None else len(history))] * 5)
+        return Scene(*[torch.zeros(0 if history is None else len(history))] * 6)
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
         known = () if log is None else log.ids

@@ -31,8 +31,9 @@ from mm_edge.memory.references import (
     together,
 )
 from mm_edge.model.attention import later
+from mm_edge.model.distance import waves
 from mm_edge.model.events import EVENTS, LANDMARKS, MARKS, NAMES
-from mm_edge.model.network import STATED, WINDOW, Network, NetworkConfig, _waves
+from mm_edge.model.network import STATED, WINDOW, Network, NetworkConfig
 from mm_edge.model.tokenizer import EOS, Tokenizer
 from mm_edge.world.journey import LONGEST_LINE, Journey
 from mm_edge.world.recall import _SLOT, _SLOTS, ABOUT_KIND, HISTORY, HISTORY_FAMILIES, UNKNOWN, ask_history
@@ -181,7 +182,7 @@ def test_what_was_asked_in_reading_is_what_attention_took(network: Network) -> N
     run, block = network.read_whole(text, torch.zeros(1)), network.blocks[0]
     heads, queries = read(network).layers[0].heads(), by_reading(network, WORDS)(read(network))[0]
     found = [(q @ s.k.T + later(len(WORDS))).softmax(-1) @ s.v for q, s in zip(queries, heads, strict=True)]
-    x = text + network.standing(_waves(torch.arange(len(WORDS))))
+    x = text + network.standing(waves(torch.arange(len(WORDS))))
     x = x + block.out(torch.stack(found, 1).flatten(1)[None])  # type: ignore[operator]
     x = x + block.down(block.up(block.norm_mlp(x)).relu().square())  # type: ignore[operator]
 

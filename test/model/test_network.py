@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from mm_edge.model.block import Past
 from mm_edge.model.checkpoint import CheckpointError, load, save
+from mm_edge.model.distance import waves
 from mm_edge.model.encoders import PERCEPT_TOKENS, SEEN_FACTS
-from mm_edge.model.features import MEL_BANDS, MEL_FRAMES, STATE_SIZE, features
+from mm_edge.model.features import MEL_BANDS, MEL_FRAMES, SIGNALS, STATE_SIZE, features
 from mm_edge.model.network import (
     ASKED,
     CLAIMS,
@@ -23,7 +24,6 @@ from mm_edge.model.network import (
     Network,
     NetworkConfig,
     _all,
-    _waves,
     spread,
 )
 from mm_edge.model.observation import Observation, VehicleState
@@ -63,7 +63,7 @@ STYLE = torch.ones(1, dtype=torch.long)
 def turn(network: Network, slots: int = 4) -> Tensor:
     """A scene and, after it, words."""
     encoded = network.encoder(features([observation()]))
-    history = torch.randn(1, slots, SMALL.d)
+    history = torch.randn(1, slots, SMALL.d + SIGNALS)
     words = network.text(torch.tensor([[0] * WINDOW + [40, 41, 42]]))
     return torch.cat([network.scene(history, encoded.summary, encoded.tokens), words], 1)
 
@@ -134,7 +134,7 @@ def test_an_answer_is_that_of_claims_read_before_it(network: Network) -> None:
 def test_finding_equals_one_full_pass(network: Network) -> None:
     words = network.text(log())
     n = words.shape[1]
-    known = words + network.standing(_waves(torch.arange(n)))
+    known = words + network.standing(waves(torch.arange(n)))
     queries = network.finding + network.word(torch.tensor([41])) + network.topic(network.word(torch.tensor([7])))
     mask = torch.full((n + STATED, n + STATED), HIDDEN).triu(1)
     mask[n:] = 0.0

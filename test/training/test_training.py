@@ -14,14 +14,14 @@ import torch
 from mm_edge.errors import UserError
 from mm_edge.model.checkpoint import save
 from mm_edge.model.encoders import SEEN_FACTS
-from mm_edge.model.features import Features
+from mm_edge.model.features import STATE_SIZE, Features
 from mm_edge.model.network import WINDOW, Network, NetworkConfig
 from mm_edge.model.policy import path
 from mm_edge.model.tokenizer import EOS, Tokenizer
-from mm_edge.training.batches import IGNORE, PRESENT, Batch, BatchShape, batch, look
+from mm_edge.training.batches import IGNORE, PRESENT, Batch, BatchShape, batch, drive_on, look
 from mm_edge.training.finds import recall, wording
 from mm_edge.training.gradients import Gradients, moved, tensors
-from mm_edge.training.losses import drive_losses, far_off, recall_losses, remembered
+from mm_edge.training.losses import apart, drive_losses, recall_losses, remembered, signal_loss
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
 from mm_edge.training.run import run
@@ -104,7 +104,7 @@ def test_targets_are_within_their_facts(data: Batch) -> None:
 def test_nothing_of_another_drive_is_remembered(data: Batch, config: NetworkConfig) -> None:
     first_of_second = SHAPE.moments
     network = Network(config).eval()
-    history, hidden = remembered(network, network.encoder(data.seen.senses), data.seen)
+    history, hidden = remembered(network, network.encoder(data.seen.senses), data.seen.recalled)
     assert data.seen.recalled[first_of_second] == 0
     assert hidden[first_of_second, : config.history_slots].all()
     assert (history[first_of_second] == 0).all()
@@ -150,15 +150,35 @@ def test_of_sights_in_which_nothing_is_asked_the_path_alone_learns(tokenizer: To
     sights = replace(blank, seen=replace(blank.seen, senses=network.encoder.sense(blank.seen.senses)))
     total(drive_losses(network, sights, torch.Generator())).backward()
     learns = [name for name, parameter in network.named_parameters() if parameter.grad is not None]
-    assert {name.split(".")[0] for name in learns} == {"encoder", "policy"}
-    assert all(name.startswith(("policy.", "encoder.course.")) for name in learns)
+    assert {name.split(".")[0] for name in learns} == {"course", "encoder", "policy"}
+    assert all(name.startswith(("policy.", "course.", "encoder.course.")) for name in learns)
 
 
-def test_metres_off_are_those_of_the_path() -> None:
-    off, speed = torch.zeros(2, 8, 2), torch.tensor([12.0, 20.0])
-    off[0, :, 0], off[1, 2, 1] = 0.2, 0.5
-    apart = (path(off, speed) - path(torch.zeros(2, 8, 2), speed)).norm(dim=-1).mean(1)
-    assert torch.allclose(far_off(off, speed), apart, rtol=0.05)
+def test_of_drives_of_which_signals_alone_are_known_the_guesses_learn(config: NetworkConfig) -> None:
+    network = Network(config).train()
+    keep_eyes(network)
+    driven = drive_on([3, 4], 6, config.history_slots)
+    assert driven.state.shape == (12, STATE_SIZE)
+    assert driven.actions.shape == (12, 8, 2)
+    signal_loss(network, driven).backward()
+    learns = [name for name, parameter in network.named_parameters() if parameter.grad is not None]
+    assert {name.split(".")[0] for name in learns} == {"course", "encoder"}
+    assert all(name.startswith(("course.", "encoder.course.")) for name in learns)
+
+
+def test_a_drive_without_pictures_is_the_one_with_them(tokenizer: Tokenizer) -> None:
+    seen, driven = look(5, 6, SLOTS, tokenizer), drive_on([5], 6, SLOTS)
+    assert isinstance(seen.senses, Features)
+    assert torch.allclose(seen.senses.state, driven.state)
+    assert torch.equal(seen.actions.nan_to_num(), driven.actions.nan_to_num())
+
+
+def test_metres_apart_are_those_of_two_paths() -> None:
+    one, other, speed = torch.zeros(2, 8, 2), torch.zeros(2, 8, 2), torch.tensor([12.0, 0.0])
+    one[0, :, 0], one[1, :, 0] = 0.2, -1.0
+    metres = (path(one, speed) - path(other, speed)).norm(dim=-1).mean(1)
+    assert torch.allclose(apart(one, other, speed), metres, atol=1e-2)
+    assert metres[1] == 0, "what stands does not brake"
 
 
 def recipe(out: Path, **fields: float) -> Recipe:

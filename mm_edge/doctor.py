@@ -13,6 +13,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
@@ -137,6 +138,19 @@ def receive_buffer(root: Path = Path("/")) -> list[Finding]:
         return [Finding("receive buffer", Status.OK, found)]
     fix = f"sudo sysctl -w net.core.rmem_max={RECEIVE_BUFFER_BYTES}; large images may be lost without"
     return [Finding("receive buffer", Status.NOTE, found, fix)]
+
+
+def scheduling() -> list[Finding]:
+    """What a thread gets that asks for as much as the assistant's by default; that thread ends."""
+    from mm_edge.assistant.config import AssistantConfig
+    from mm_edge.compute.priority import request_realtime
+
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(request_realtime, AssistantConfig().guard_priority).result()
+    if "refused" not in found and "not permitted" not in found:
+        return [Finding("real-time priority", Status.OK, found)]
+    fix = "for turns that need not wait for a processor: README, Deadlines (rtprio; docker run --ulimit rtprio=49)"
+    return [Finding("real-time priority", Status.NOTE, found, fix)]
 
 
 def engines() -> list[Finding]:
@@ -269,5 +283,5 @@ def _version(package: str) -> str:
 
 
 CHECKS: tuple[Callable[[], list[Finding]], ...] = (
-    python, ros, dds, receive_buffer, engines, weights, voice, hearing, computer,
+    python, ros, dds, receive_buffer, scheduling, engines, weights, voice, hearing, computer,
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,28 @@ def test_a_small_receive_buffer_is_told_how_to_grow(most: str, status: Status, t
 
     assert finding.status == status
     assert finding.fix.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("got", "status"),
+    [
+        ("SCHED_RR 11", Status.OK),
+        ("SCHED_RR 5, as SCHED_RR 11 is not permitted (CAP_SYS_NICE or rtprio)", Status.NOTE),
+        ("ordinary: not permitted (CAP_SYS_NICE or rtprio)", Status.NOTE),
+    ],
+)
+def test_who_may_not_be_urgent_is_told_how(got: str, status: Status, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mm_edge.compute.priority.request_realtime", lambda _: got)
+    (finding,) = doctor.scheduling()
+
+    assert (finding.status, finding.found) == (status, got)
+    assert ("rtprio" in finding.fix) == (status == Status.NOTE)
+
+
+def test_doctor_itself_does_not_become_urgent() -> None:
+    doctor.scheduling()
+
+    assert os.sched_getparam(0).sched_priority == 0
 
 
 @pytest.mark.parametrize("domain", ["robot", "-1", "233", "1.5"])

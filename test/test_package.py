@@ -35,8 +35,7 @@ CORE = {"assistant", *PARTS, "engine", "model"}
 OBSERVERS = {*CORE, "bags", "bench", "training", "world", "report", "share"}
 MAY_USE: dict[str, set[str]] = {
     **{room: ALL for room in ("cli", "demo", "replay", "ask", "up", "doctor", "nodes")},
-    "bench": OBSERVERS,
-    "bench.ros": {*OBSERVERS, "ros", "nodes"},
+    "bench": {*OBSERVERS, "ros"},
     "training": OBSERVERS,
     "world": OBSERVERS,
     "report": {"bags", "assistant.sensors", "model", "feedback", "trust"},
@@ -51,7 +50,7 @@ MAY_USE: dict[str, set[str]] = {
 }
 """What each room may import beside itself and `errors`: rooms, or single modules of them. Arrows run one way only."""
 
-KNOW_ROS = {"nodes", "ros", "demo", "replay", "ask", "bench.ros"}
+KNOW_ROS = {"nodes", "ros", "demo", "replay", "ask"}
 """Where rclpy and message packages may be imported; everything else runs without any ROS."""
 ROS_MODULE = re.compile(r"(rclpy|rosidl_\w+|launch\w*|ament_\w+|\w+_msgs|\w+_interfaces|mm_edge\.(msg|srv))(\.|$)")
 

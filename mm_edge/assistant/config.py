@@ -36,6 +36,13 @@ class AssistantConfig(BaseModel):
         json_schema_extra=READ_ONLY,
     )
     threads: int = Field(1, ge=1, le=64, description="Processor threads of the model.", json_schema_extra=READ_ONLY)
+    realtime_priority: int = Field(
+        10,
+        ge=0,
+        le=48,  # the kernel's own threads begin at 50
+        description="Real-time priority of the thread that answers, where that is permitted; 0: ordinary.",
+        json_schema_extra=READ_ONLY,
+    )
     style: int = Field(0, ge=0, le=8, description="Wording of the sentences, 1 to 8; 0 varies it.")
     seed: int = Field(
         0, ge=0, description="Seed of everything random, such as the wording.", json_schema_extra=READ_ONLY
@@ -114,6 +121,11 @@ class AssistantConfig(BaseModel):
         description="A file older than this is of another drive.",
         json_schema_extra=READ_ONLY,
     )
+
+    @property
+    def guard_priority(self) -> int:
+        """One step above the thread that answers, since it must be able to interrupt that one."""
+        return self.realtime_priority and self.realtime_priority + 1
 
     def reserve_s(self, deadline_ms: float) -> float:
         """How long before a deadline the best answer so far goes out, in seconds."""

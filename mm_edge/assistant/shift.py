@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mm_edge.assistant.session import Session
+from mm_edge.compute.priority import end_realtime
 
 MAKING_S = 60.0
 """A new session loads its engine: seconds, on a slow machine tens of them."""
@@ -40,6 +41,12 @@ class Shift:
         self.session = self._make()
         self.since_s = None
         return self.session
+
+    def dismiss(self) -> None:
+        """A successor is sent: from now on it must not keep a processor from others."""
+        self.on_duty = False
+        if self._thread.is_alive() and self._thread.native_id is not None:
+            end_realtime(self._thread.native_id)
 
     def begin(self, job: Any, now_s: float) -> None:
         self.job, self.since_s = job, now_s

@@ -27,6 +27,7 @@ from mm_edge.assistant.request import Request
 from mm_edge.assistant.session import Session, Turn
 from mm_edge.assistant.shift import Restarts, Shift
 from mm_edge.compute.latency import LatencyReport
+from mm_edge.compute.priority import ORDINARY, request_realtime
 from mm_edge.feedback.config import FeedbackConfig
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.wording import NOT_SURE_YET
@@ -79,6 +80,7 @@ class DeadlineGuard:
             self._changed.notify()
 
     def _run(self) -> None:
+        request_realtime(self._config.guard_priority)
         while (pending := self._next()) is not None:
             if pending.claim():
                 if pending.crowded:
@@ -101,7 +103,8 @@ class Worker:
     """Runs a session on a thread of its own until `stop`.
 
     renew: a session to go on with after one that hangs, from a copy of what that one remembers; None: there is none.
-    settings, talk: of the narrator. failure: why nobody works any more, "" while somebody does.
+    settings, talk: of the narrator. failure: why nobody works any more, "" while somebody does. scheduling: how urgent
+    the operating system lets the thread be.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class Worker:
         self._stopping = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self.failure = ""
+        self.scheduling = ORDINARY
 
     def start(self) -> None:
         self._guard.start()
@@ -205,6 +209,7 @@ class Worker:
         self._session = session
         session.configure(self._config)
         session.expect()
+        self.scheduling = request_realtime(self._config.realtime_priority)  # making a session is long and not urgent
         while shift.on_duty and (job := self._inbox.next_job()) is not None:
             shift.begin(job, self._clock.monotonic_s())
             try:
@@ -226,6 +231,7 @@ class Worker:
     # -- the watchdog's thread ----------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
+        request_realtime(self._config.guard_priority)
         while not self.failure and not self._stopping.wait(min(MOST_LOOK_S, self._config.watchdog_s / LOOKS_A_STAGE)):
             problem = self._shift.problem(self._clock.monotonic_s(), self._config.watchdog_s)
             if problem and not self._stopping.is_set():
@@ -233,7 +239,7 @@ class Worker:
 
     def _replace(self, shift: Shift, problem: str) -> None:
         """Send a successor for a thread that hangs; a request that it hung at is tried once more."""
-        shift.on_duty = False
+        shift.dismiss()
         now_s, job, renew, before = self._clock.monotonic_s(), shift.job, self._renew, self._session
         assert renew is not None
         if self._restarts.allow(now_s, self._config.max_restarts):

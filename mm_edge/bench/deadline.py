@@ -24,6 +24,7 @@ import psutil
 import torch
 
 from mm_edge.assistant.clock import SystemClock
+from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.profiling import profiled
 from mm_edge.assistant.thinking import PLANNED, Bounds, Made, Task, Thinker
 from mm_edge.bench._effort import efforts, headline, rows
@@ -34,6 +35,7 @@ from mm_edge.bench.speech import exported
 from mm_edge.compute.device import ComputeState
 from mm_edge.compute.latency_model import LatencyModel
 from mm_edge.compute.planner import Planner, PlanTable
+from mm_edge.compute.priority import end_realtime, request_realtime
 from mm_edge.engine import plans_path, weights_path
 from mm_edge.engine.base import Engine
 from mm_edge.generation import DECODERS
@@ -138,7 +140,9 @@ def measure(seed: int, quick: bool) -> Result:
     table = PlanTable.load(plans_path("small"), weights_path("small"))
     profile = profiled(engine, table, SystemClock())
     jobs = traffic(engine, seed, size)
-    trials = played(Throttled(engine), Throttled(large), table, profile, jobs, traffic(large, seed, size))
+    large_jobs = traffic(large, seed, size)
+    with urgent() as scheduling:
+        trials = played(Throttled(engine), Throttled(large), table, profile, jobs, large_jobs)
     overhead_ms = overheads_ms(table, profile)
     effort = efforts(engine, table, seed, size.effort_drives, size.effort_logs)
     relay, relay_rows, share = relayed(seed, size.answers)
@@ -152,6 +156,7 @@ def measure(seed: int, quick: bool) -> Result:
         f"log-uniform from {SHORTEST_MS:.0f} ms to {LONGEST_MS:.0f} ms, from the picture on",
         f"loads, equally many requests each: {', '.join(f'{name} ({count} processes)' for name, count in loads())}; "
         f"throttled: an engine takes {SLOWER} times as long, and the monitor says so; other load is not known",
+        f"scheduling of the thread that answers: {scheduling}; of the busy processes: ordinary",
         f"n: deadlines not below the 99th percentile of {CHEAPEST} under the same load; missed and right in time: of "
         "these; right: whenever it came, of all; low, high: 95 % by Wilson, of right in time",
         f"{HOPE}: {most_right(table)}, which is right most often by the table, without a look at the clock; {LARGE}: "
@@ -213,6 +218,15 @@ def played(
                     is_right = right(said(made.draft), job.posed.question)
                     trials[name].append(Trial(load, place, job.deadline_ms, total_ms, is_right, made))
     return trials
+
+
+@contextmanager
+def urgent() -> Iterator[str]:
+    """This thread as urgent as the node's that answers; gives what that is."""
+    try:
+        yield request_realtime(AssistantConfig().realtime_priority)
+    finally:
+        end_realtime()
 
 
 @contextmanager

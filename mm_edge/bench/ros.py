@@ -29,6 +29,9 @@ WARM_UP = 10
 """First images, while discovery and buffers settle: not counted."""
 START_S, GRACE_S = 20.0, 1.0
 FIRST_DOMAIN, DOMAINS = 101, 120
+OURS = "from mm_edge.ros import ensure_rclpy; ensure_rclpy(); from mm_edge.nodes import images as side"
+THEIRS = "from mm_edge.bench import _cyclonedds as side"
+"""What a process begins with that sends or receives."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,9 @@ def measure(seed: int, quick: bool) -> Result:
         return Result({}, [], ["a real ROS 2 is installed: its rclpy would be measured, not this layer"])
     os.environ["ROS_DOMAIN_ID"] = str(FIRST_DOMAIN + os.getpid() % DOMAINS)
     seconds = QUICK_SECONDS if quick else SECONDS
-    ours = stream(VGA, seconds, "ros")
-    theirs = stream(VGA, seconds, "_cyclonedds")
-    large = stream(FULL_HD, seconds, "ros")
+    ours = stream(VGA, seconds, OURS)
+    theirs = stream(VGA, seconds, THEIRS)
+    large = stream(FULL_HD, seconds, OURS)
     idle_percent = idle_cpu_percent(seconds)
     rows = [
         _row("640 x 480, mm_edge.ros", ours),
@@ -87,10 +90,9 @@ def _row(name: str, found: Stream) -> dict[str, object]:
 
 
 def stream(size: tuple[int, int], seconds: float, side: str) -> Stream:
-    """Images from one process to another; `side`: the module of this package that sends and receives them."""
+    """Images from one process to another; `side` imports what sends and receives them."""
     count = WARM_UP + round(seconds * RATE_HZ)
-    begin = f"from mm_edge.bench import {side} as side; "
-    calls = (f"{begin}side.receive({count})", f"{begin}side.publish({size[0]}, {size[1]}, {count})")
+    calls = (f"{side}; side.receive({count})", f"{side}; side.publish({size[0]}, {size[1]}, {count})")
     receiving, sending = (subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) for text in calls)
     try:
         found, _ = receiving.communicate(timeout=START_S + seconds + START_S)
@@ -99,52 +101,6 @@ def stream(size: tuple[int, int], seconds: float, side: str) -> Stream:
             child.kill()
             child.wait()
     return Stream(count - WARM_UP, json.loads(found))
-
-
-def receive(count: int) -> None:
-    """By our rclpy, until the last image or a second of silence; prints the latencies in milliseconds."""
-    ensure_rclpy()
-    import rclpy
-    from rclpy.qos import qos_profile_sensor_data
-    from sensor_msgs.msg import Image
-
-    newest = [0, time.monotonic() + START_S]
-    latencies_ms: list[float] = []
-
-    def take(message: Image) -> None:
-        now_ns = time.monotonic_ns()
-        newest[:] = [int(message.header.frame_id), time.monotonic() + GRACE_S]
-        if newest[0] >= WARM_UP:
-            latencies_ms.append((now_ns - _stamp_ns(message.header.stamp)) / 1e6)
-
-    rclpy.init(args=[])
-    node = rclpy.create_node("bench_receiver")
-    node.create_subscription(Image, "bench_image", take, qos_profile_sensor_data)
-    while newest[0] < count - 1 and time.monotonic() < newest[1]:
-        rclpy.spin_once(node, timeout_sec=0.1)
-    print(json.dumps(latencies_ms))
-    rclpy.shutdown()
-
-
-def publish(height: int, width: int, count: int) -> None:
-    """By our rclpy; the other process."""
-    ensure_rclpy()
-    import rclpy
-    from rclpy.qos import qos_profile_sensor_data
-    from sensor_msgs.msg import Image
-
-    rclpy.init(args=[])
-    node = rclpy.create_node("bench_publisher")
-    publisher = node.create_publisher(Image, "bench_image", qos_profile_sensor_data)
-    message = Image(height=height, width=width, encoding="rgb8", step=3 * width, data=noise(height, width))
-
-    def send(number: int) -> None:
-        message.header.frame_id = str(number)
-        now_ns = time.monotonic_ns()
-        message.header.stamp.sec, message.header.stamp.nanosec = divmod(now_ns, 1_000_000_000)
-        publisher.publish(message)
-
-    paced(count, lambda: publisher.get_subscription_count() > 0, send)
 
 
 def idle_cpu_percent(seconds: float) -> float:
@@ -190,7 +146,3 @@ def paced(count: int, matched: Callable[[], bool], send: Callable[[int], None]) 
 def noise(height: int, width: int) -> bytes:
     """The pixels of an rgb8 image."""
     return np.random.default_rng(0).integers(0, 256, 3 * height * width, dtype=np.uint8).tobytes()
-
-
-def _stamp_ns(stamp: object) -> int:
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)  # type: ignore[attr-defined]

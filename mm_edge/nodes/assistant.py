@@ -175,6 +175,7 @@ class AssistantNode(ManagedNode):
         if worker is None or self._inbox is None:
             return Status("worker", Level.OK, "not active")
         values: dict[str, object] = {"restarts": worker.restarts, "busy_s": worker.busy_s}
+        values["scheduling"] = worker.scheduling
         recent = {fault.name: fault for fault in self._inbox.faults.since(self.clock.monotonic_s() - FAULT_SHOWN_S)}
         if worker.failure:
             return Status("worker", Level.ERROR, worker.failure, values)

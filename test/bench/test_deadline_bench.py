@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from math import isclose
 
 import psutil
@@ -21,6 +22,7 @@ from mm_edge.bench.deadline import (
     loads,
     most_right,
     overheads_ms,
+    urgent,
 )
 from mm_edge.compute.latency_model import LatencyModel
 from mm_edge.compute.planner import Plan, PlanTable, Worth
@@ -90,6 +92,16 @@ def test_choosing_is_timed() -> None:
 def test_always_large_has_its_own_figures() -> None:
     figures = headline(**{LARGE: trials(150.0)})
     assert (figures["always_large_miss_rate"], figures["always_large_retention"]) == (1.0, 0.0)
+
+
+def test_the_thread_that_answers_is_urgent_and_the_busy_processes_are_not() -> None:
+    before = {*psutil.Process().children()}
+    with urgent() as scheduling, busy(1):
+        (child,) = {*psutil.Process().children()} - before
+        urgency = os.sched_getparam(0).sched_priority
+        assert (os.sched_getparam(child.pid).sched_priority, child.nice()) == (0, 0)
+    assert (scheduling == f"SCHED_RR {urgency}") == (urgency > 0)
+    assert os.sched_getparam(0).sched_priority == 0
 
 
 def test_busy_processes_end() -> None:

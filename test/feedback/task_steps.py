@@ -11,14 +11,17 @@ from typing import Any
 from mm_edge.feedback.config import FeedbackConfig
 from mm_edge.feedback.policy import Policy
 from mm_edge.feedback.progress import Progress, Remark
-from mm_edge.feedback.remarks import Doubt
+from mm_edge.feedback.remarks import Doubt, Speech
 from mm_edge.feedback.tasks import FAILED, STARTED, SUCCEEDED
+
+CONFIG = FeedbackConfig()
+SPEECH = Speech(CONFIG.words_per_minute, CONFIG.clause_s)
+STEPS = ("find Anna", "find a charger", "plan the route")
 
 
 def step(index: int = 1, status: int = STARTED, result: str = "", **fields: Any) -> SimpleNamespace:
     header = SimpleNamespace(stamp=SimpleNamespace(sec=1, nanosec=0), frame_id="")
-    names = ("find Anna", "find a charger", "plan the route")
-    values = {"task_id": "t", "task": "drive to Anna", "count": 3, "name": names[(index - 1) % 3]}
+    values = {"task_id": "t", "task": "drive to Anna", "count": 3, "name": STEPS[(index - 1) % 3]}
     return SimpleNamespace(header=header, index=index, status=status, result=result, **(values | fields))
 
 
@@ -75,6 +78,14 @@ class Told:
             if remark is not None:
                 free_s = max(free_s, at_s) + speed * len(remark.text.split())
         return longest_s
+
+
+def trained(runs: int) -> Policy:
+    """After so many runs that worked."""
+    policy = Policy(CONFIG)
+    for _ in range(runs):
+        policy.worked("drive to Anna", STEPS)
+    return policy
 
 
 def made(policy: Policy | None = None, **settings: Any) -> Progress:

@@ -54,6 +54,11 @@ class Probe:
     def message(self, name: str) -> str:
         return self.statuses[name].message if name in self.statuses else ""
 
+    def value(self, name: str, key: str) -> str:
+        """Of a key in a status; "" until there is one."""
+        values = self.statuses[name].values if name in self.statuses else []
+        return next((entry.value for entry in values if entry.key == key), "")
+
     def _diagnose(self, array: object) -> None:
         for status in array.status:
             self.statuses[status.name] = status

@@ -325,6 +325,20 @@ def test_a_node_that_gives_up_says_so(start, probe, until) -> None:
     release.set()
 
 
+def test_being_refused_a_priority_is_told_and_no_fault(start, probe, until, monkeypatch) -> None:
+    from mm_edge.nodes.assistant import AssistantNode
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr("os.sched_setscheduler", refuse)
+    monkeypatch.setattr("os.setpriority", refuse)
+    node = start(AssistantNode)
+    until(lambda: "not permitted" in probe.value("assistant: worker", "scheduling"), node, probe.node)
+    assert probe.value("assistant: worker", "scheduling") == "ordinary: not permitted (CAP_SYS_NICE or rtprio)"
+    assert probe.level("assistant: worker") == OK
+
+
 def test_a_throttled_machine_is_named_and_expected_to_be_slow(assistant, probe, until) -> None:
     from mm_edge.msg import ComputeState
 

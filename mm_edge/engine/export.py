@@ -26,6 +26,10 @@ from mm_edge.model.graphs import Graph, graphs
 
 FORMAT = 11
 """Increases when the graphs' inputs or outputs change."""
+WEIGHTS, SHARED_BYTES = "weights.bin", 1024
+"""The file beside the graphs with what they are made of, and from which size on a tensor is kept there."""
+PAGE = 4096
+"""Tensors begin at multiples of this, so that they can be mapped into memory."""
 PRECISIONS = {"torch": ("fp32",), "onnxruntime": ("fp32", "int8"), "tensorrt": ("fp32", "fp16")}
 Tell = Callable[[str], None]
 
@@ -90,7 +94,7 @@ def export(weights: Path, backend: str, precision: str, cache: Path, tell: Tell 
         for graph in graphs(network).values():
             tell(f"{backend} {precision}: {graph.name}")
             if precision == "int8" and _intact(whole / f"{graph.name}.onnx"):
-                shutil.copy(whole / f"{graph.name}.onnx", part)
+                _copy_whole(whole / f"{graph.name}.onnx", part)
             else:
                 write_onnx(graph, part / f"{graph.name}.onnx")
             if backend == "tensorrt":
@@ -99,6 +103,7 @@ def export(weights: Path, backend: str, precision: str, cache: Path, tell: Tell 
                 build(part / f"{graph.name}.onnx", part / f"{graph.name}.engine", precision)
             elif precision == "int8":
                 quantize(part / f"{graph.name}.onnx")
+        share_weights(part)
         (part / "manifest.json").write_text(json.dumps(asdict(wanted), indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
@@ -158,6 +163,36 @@ def quantize(path: Path) -> None:
             folded, path, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
         )
     folded.unlink()
+
+
+def share_weights(folder: Path) -> None:
+    """Keep every tensor of the graphs in a folder once, beside them: most graphs are made of the same matrices."""
+    import onnx
+
+    places: dict[bytes, int] = {}
+    with (folder / WEIGHTS).open("wb") as shared:
+        for path in sorted(folder.glob("*.onnx")):
+            model = onnx.load(path)
+            for tensor in model.graph.initializer:
+                raw = onnx.numpy_helper.to_array(tensor).tobytes()
+                if len(raw) < SHARED_BYTES:
+                    continue
+                key = hashlib.sha256(raw).digest()
+                if key not in places:
+                    places[key] = shared.seek(-shared.tell() % PAGE, os.SEEK_CUR)
+                    shared.write(raw)
+                tensor.raw_data = raw
+                onnx.external_data_helper.set_external_data(tensor, WEIGHTS, places[key], len(raw))
+                tensor.ClearField("raw_data")
+                tensor.ClearField("float_data")
+            path.write_bytes(model.SerializeToString())
+
+
+def _copy_whole(path: Path, folder: Path) -> None:
+    """A graph with its tensors."""
+    import onnx
+
+    onnx.save(onnx.load(path), folder / path.name)
 
 
 @contextmanager

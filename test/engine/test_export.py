@@ -13,7 +13,7 @@ import torch
 
 from mm_edge.engine import choose, open_engine
 from mm_edge.engine.base import EngineError, EngineMissing
-from mm_edge.engine.export import export, find, manifest, write_onnx
+from mm_edge.engine.export import WEIGHTS, export, find, manifest, write_onnx
 from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.engine.onnx_runner import OnnxRunner
 from mm_edge.engine.reference import TOLERANCE, probabilities, reference_path, write_reference
@@ -68,6 +68,16 @@ def cache(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_onnxruntime_reproduces_torch(weights: Path, cache: Path) -> None:
     found = probabilities(open_engine(weights, "onnxruntime", cache=cache))
     assert (found - probabilities(open_engine(weights))).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_graphs_share_what_they_are_made_of(weights: Path, cache: Path, precision: str) -> None:
+    folder = find(weights, "onnxruntime", precision, cache)
+    matrix = load(weights)[0].encoder.flat.weight.detach().T.contiguous().numpy().tobytes()
+    assert all((folder / f"{graph}.onnx").stat().st_size < 1e6 for graph in GRAPHS)
+    if precision == "fp32":
+        assert (folder / WEIGHTS).read_bytes().count(matrix) <= 1
+    assert (folder / WEIGHTS).stat().st_size < 2 * weights.stat().st_size * (2 if precision == "fp32" else 1)
 
 
 def test_int8_reproduces_torch_from_the_same_claims(weights: Path, cache: Path) -> None:

@@ -190,3 +190,14 @@ def test_spinning_once_waits(node) -> None:
         rclpy.spin_once(node, timeout_sec=0.1)
         count += 1
     assert count < 20
+
+
+def test_ros_can_be_joined_again() -> None:
+    import rclpy
+
+    for name in ("first", "second"):
+        rclpy.try_shutdown()
+        rclpy.init(args=[])
+        node = rclpy.create_node(name)
+        rclpy.spin_once(node, timeout_sec=0.0)
+        node.destroy_node()

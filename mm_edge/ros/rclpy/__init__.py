@@ -51,12 +51,19 @@ _executor: Any = None
 
 
 def get_global_executor() -> Any:
+    """The one that serves where none is given, until the context is left."""
     global _executor
-    if _executor is None or _executor.context is not get_default_context() or _executor.is_shutdown:
+    if _executor is None or _executor.is_shutdown:
         from mm_edge.ros.rclpy.executors import SingleThreadedExecutor
 
         _executor = SingleThreadedExecutor()
+        _executor.context.on_shutdown(_forget_executor)
     return _executor
+
+
+def _forget_executor() -> None:
+    global _executor
+    _executor = None
 
 
 def spin(node: Any, executor: Any = None) -> None:

@@ -108,13 +108,6 @@ class Encoder(nn.Module):
         sound = F.gelu(self.sound_out(torch.cat([sound.mean(-1), sound.amax(-1)], -1))) * inputs.has_sound
         return Sight(seen, flat, state, signals(inputs.state), sound, inputs.has_image, inputs.has_sound)
 
-    def unseen(self, state: Tensor) -> Sight:
-        """What there is of [B, STATE_SIZE] without camera and microphone."""
-        nothing = state.new_zeros(len(state), 1)
-        seen = nothing[..., None, None].expand(-1, self.narrow.in_channels, 6, 10)
-        flat, sound = (nothing.expand(-1, width) for width in (self.flat.out_features, self.sound_out.out_features))
-        return Sight(seen, flat, self.state(state), signals(state), sound, nothing, nothing)
-
     def forward(self, inputs: Features | Sight) -> Encoded:
         sight = self.sense(inputs) if isinstance(inputs, Features) else inputs
         somewhere = sight.seen.amax((-2, -1))  # what is seen, wherever it is
@@ -129,6 +122,12 @@ class Encoder(nn.Module):
             gap=gap,
             course=self.course(whole).unflatten(-1, (STEPS, 2)),
         )
+
+    def blind_course(self, state: Tensor) -> Tensor:
+        """The course [B, STEPS, 2] that follows from the vehicle's signals [B, STATE_SIZE] alone."""
+        known = self.state(state)
+        before, after = self.flat.out_features + self.narrow.in_channels, self.sound_out.out_features
+        return self.course(F.pad(known, (before, after))).unflatten(-1, (STEPS, 2))
 
     def _tokens(self, sight: Sight, facts: dict[str, Tensor]) -> Tensor:
         known = []

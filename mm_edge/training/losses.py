@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mm_edge.model.block import KV, Past
-from mm_edge.model.encoders import Encoded
-from mm_edge.model.features import Features
+from mm_edge.model.encoders import PERCEPT_TOKENS
+from mm_edge.model.features import Features, signals
 from mm_edge.model.network import HIDDEN, WINDOW, Network
 from mm_edge.model.policy import Policy, path, sample
 from mm_edge.model.tokenizer import EOS
@@ -42,7 +42,7 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
     something is asked trains all but what looks."""
     seen = batch.seen
     encoded = network.encoder(seen.senses)
-    history, hidden = remembered(network, encoded, seen.recalled)
+    history, hidden = remembered(network, encoded.summary, seen.recalled)
     parts = {}
     if isinstance(seen.senses, Features):
         motion, _ = network.motion(history, encoded.summary)
@@ -51,7 +51,7 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
             "gap": _near(encoded.gap / 0.3, seen.gap / 0.3),
             "motion": _class_loss(motion, seen.motion),
         }
-    parts["course"], guess = _course_losses(network, encoded, history, seen)
+    parts["course"], guess = _course_losses(network, encoded.course, history, encoded.summary, seen)
     if batch.driven is not None:
         parts["course"] = parts["course"] + signal_loss(network, batch.driven)
     if batch.finds is None and isinstance(seen.senses, Features):
@@ -87,7 +87,7 @@ def request_losses(network: Network, batch: Batch) -> Parts:
     """What requests ask, beside scenes that are given."""
     with torch.no_grad():
         encoded = network.encoder(batch.seen.senses)
-        history, hidden = remembered(network, encoded, batch.seen.recalled)
+        history, hidden = remembered(network, encoded.summary, batch.seen.recalled)
         start = torch.full((1,), float(batch.log_bias.shape[1]))
         scene = network.scene(history, encoded.summary, encoded.tokens)
         now = Past(network.look(scene, start, _bias(hidden))[0], _bias(hidden))
@@ -96,14 +96,16 @@ def request_losses(network: Network, batch: Batch) -> Parts:
 
 def signal_loss(network: Network, driven: Driven) -> Tensor:
     """Of guesses by signals alone."""
-    encoded = network.encoder(network.encoder.unseen(driven.state))
-    history, _ = remembered(network, encoded, driven.recalled)
-    return _course_losses(network, encoded, history, driven)[0]
+    moved = signals(driven.state)
+    history, _ = remembered(network, moved, driven.recalled)
+    return _course_losses(network, network.encoder.blind_course(driven.state), history, moved, driven)[0]
 
 
-def _course_losses(network: Network, encoded: Encoded, history: Tensor, true: Seen | Driven) -> tuple[Tensor, Tensor]:
+def _course_losses(
+    network: Network, first: Tensor, history: Tensor, summary: Tensor, true: Seen | Driven
+) -> tuple[Tensor, Tensor]:
     """Of the first guess and of the better one, which is returned without gradients."""
-    first, later = encoded.course, network.course(history.detach(), encoded.summary.detach(), encoded.course.detach())
+    later = network.course(history.detach(), summary.detach(), first.detach())
     loss = course_loss(first, true.actions, true.speed) + course_loss(later, true.actions, true.speed)
     return loss, later.detach()
 
@@ -159,15 +161,15 @@ def _found_loss(network: Network, finds: Finds, start: Tensor, past: Sequence[Pa
     return word_losses(found, finds.stated, finds.stated == EOS).mean()
 
 
-def remembered(network: Network, encoded: Encoded, recalled: Tensor) -> tuple[Tensor, Tensor]:
-    """The summaries [N, slots, d + SIGNALS] before every observation, zero where there are none, and what of its scene
-    is hidden [N, n] for that reason."""
+def remembered(network: Network, summary: Tensor, recalled: Tensor) -> tuple[Tensor, Tensor]:
+    """The summaries [N, slots, n] before every observation [N, n], zero where there are none, and what of its scene is
+    hidden [N, slots + PERCEPT_TOKENS + 1] for that reason."""
     slots = network.config.history_slots
     ages = torch.arange(slots, 0, -1)
     there = ages <= recalled[:, None]
     wanted = torch.arange(len(recalled))[:, None] - ages
-    history = encoded.summary[wanted.clamp(min=0)] * there[:, :, None]
-    return history, F.pad(~there, (0, encoded.tokens.shape[1] + 1))
+    history = summary[wanted.clamp(min=0)] * there[:, :, None]
+    return history, F.pad(~there, (0, PERCEPT_TOKENS + 1))
 
 
 def _bias(hidden: Tensor) -> Tensor:

@@ -107,6 +107,11 @@ def test_shapes(network: Network) -> None:
     assert network.answer(masked().expand(2, -1), STYLE.expand(2), claims).shape == (2, SMALL.answer_length, 60)
 
 
+def test_a_blind_course_is_that_without_camera_and_microphone(network: Network) -> None:
+    blind = features([observation(image=None, audio=None)])
+    assert torch.allclose(network.encoder.blind_course(blind.state), network.encoder(blind).course, atol=1e-6)
+
+
 def test_reading_in_two_parts_is_reading_at_once(network: Network) -> None:
     whole = network.text(log())
     at_once = network.read(whole, ZERO)

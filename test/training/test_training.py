@@ -104,7 +104,7 @@ def test_targets_are_within_their_facts(data: Batch) -> None:
 def test_nothing_of_another_drive_is_remembered(data: Batch, config: NetworkConfig) -> None:
     first_of_second = SHAPE.moments
     network = Network(config).eval()
-    history, hidden = remembered(network, network.encoder(data.seen.senses), data.seen.recalled)
+    history, hidden = remembered(network, network.encoder(data.seen.senses).summary, data.seen.recalled)
     assert data.seen.recalled[first_of_second] == 0
     assert hidden[first_of_second, : config.history_slots].all()
     assert (history[first_of_second] == 0).all()

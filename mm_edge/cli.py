@@ -122,6 +122,7 @@ def bench(
     name: Annotated[str | None, typer.Argument(help="Which; none: name them all.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="First held-out drive.")] = DEFAULT_BENCH_SEED,
     quick: Annotated[bool, typer.Option("--quick", help="Done within 50 s, with fewer repetitions.")] = False,
+    weights: Annotated[Path | None, typer.Option(help="Others beside the shipped ones; memory only.")] = None,
     json_path: Json = None,
 ) -> None:
     """Measure; every number in the README comes from here."""
@@ -130,7 +131,7 @@ def bench(
     if name is None:
         typer.echo("\n".join(harness.names()))
     else:
-        harness.run(name, seed=seed, quick=quick, json_path=json_path)
+        harness.run(name, seed=seed, quick=quick, json_path=json_path, weights=weights)
 
 
 @app.command()

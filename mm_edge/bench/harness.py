@@ -7,6 +7,7 @@ measured.
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import math
 import pkgutil
@@ -77,20 +78,32 @@ def names() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "harness" and m.name[0] != "_")
 
 
-def run(name: str, seed: int = DEFAULT_SEED, quick: bool = False, json_path: Path | None = None) -> Result:
-    """Run one benchmark, print its table and write the JSON.
+def run(
+    name: str,
+    seed: int = DEFAULT_SEED,
+    quick: bool = False,
+    json_path: Path | None = None,
+    weights: Path | None = None,
+) -> Result:
+    """Run one benchmark, print its table and write the JSON. weights: others, to be measured beside the shipped ones.
 
-    Raises UserError when there is no such benchmark or the seed belongs to the training drives.
+    Raises UserError when there is no such benchmark, the seed belongs to the training drives, or other weights are
+    nothing that it measures.
     """
     if name not in names():
         raise UserError(f"no benchmark named {name!r}; there are: {', '.join(names())}")
     if seed not in HELD_OUT_SEEDS:
         raise UserError(f"seed {seed} belongs to the training drives; held-out seeds begin at {HELD_OUT_SEEDS.start}")
+    measure = importlib.import_module(f"mm_edge.bench.{name}").measure
+    if weights is not None and "weights" not in inspect.signature(measure).parameters:
+        raise UserError(f"{name} measures the shipped weights alone")
     began = time.perf_counter()
-    result = importlib.import_module(f"mm_edge.bench.{name}").measure(seed, quick)
+    result = measure(seed, quick) if weights is None else measure(seed, quick, weights)
     conditions = {
         "bench": name,
-        "command": f"mm-edge bench {name} --seed {seed}" + (" --quick" if quick else ""),
+        "command": f"mm-edge bench {name} --seed {seed}"
+        + (" --quick" if quick else "")
+        + (f" --weights {weights}" if weights else ""),
         "machine": machine(),
         "commit": commit(),
         "date": date.today().isoformat(),

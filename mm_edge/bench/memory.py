@@ -11,11 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from mm_edge.assistant.background import LOWEST
+from mm_edge.bench._memory_beside import FULL as ALL_BESIDE
+from mm_edge.bench._memory_beside import SHORT as SOME_BESIDE
+from mm_edge.bench._memory_beside import Side, beside
 from mm_edge.bench._memory_cost import NEW, PAST, SELECTIONS, decode_s, mass_error, times, without_bias
 from mm_edge.bench._memory_live import HOURS, Hours, Turns, compaction_due, hours, long_drives, turns
 from mm_edge.bench._memory_logs import Share, counted
@@ -34,9 +38,10 @@ from mm_edge.bench._memory_oneshot import (
 )  # fmt: skip
 from mm_edge.bench._memory_stream import RAW, streams
 from mm_edge.bench.harness import Plot, Result, percentile
-from mm_edge.engine import open_engine, weights_path
+from mm_edge.engine import EngineError, open_engine, weights_path
 from mm_edge.engine.base import Engine
-from mm_edge.model.checkpoint import load
+from mm_edge.errors import UserError
+from mm_edge.model.checkpoint import CheckpointError, load
 from mm_edge.model.network import Network
 from mm_edge.model.tokenizer import Tokenizer
 
@@ -75,10 +80,21 @@ FULL = Size(2048, 8, tuple(WAYS), (10, 20, 50, 100), 1, 8, 100, 8192, {4096: 6, 
 SHORT = Size(2048, 2, QUICK, (10, 50), 0, 2, 30, 8192, {4096: 1}, 1, 1200, 1, 20, 2)
 
 
-def measure(seed: int, quick: bool) -> Result:
+def measure(seed: int, quick: bool, weights: Path | None = None) -> Result:
+    """weights: others, which are then measured beside the shipped ones, instead of all else."""
     torch.set_num_threads(1)
+    if weights is not None:
+        return beside(_side(weights_path("small")), _side(weights), seed, SOME_BESIDE if quick else ALL_BESIDE, RATIO)
     network, tokenizer = load(weights_path("small"))
     return compare(network, tokenizer, open_engine(weights_path("small")), seed, SHORT if quick else FULL)
+
+
+def _side(weights: Path) -> Side:
+    """Raises UserError for a file that is none."""
+    try:
+        return Side(load(weights)[0], open_engine(weights))
+    except (CheckpointError, EngineError) as error:
+        raise UserError(str(error)) from error
 
 
 def compare(network: Network, tokenizer: Tokenizer, engine: Engine, seed: int, size: Size) -> Result:

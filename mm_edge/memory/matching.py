@@ -162,7 +162,7 @@ def fit_values(kept: Slots, queries: Tensor, outputs: Tensor, nearness: float = 
     if not nearness:
         return solve(weights, outputs)
     gram = weights.T @ weights
-    gram.diagonal().add_(nearness * largest_eigenvalue(gram))
+    gram = gram + torch.diag((nearness * largest_eigenvalue(gram)).expand(len(gram)))  # nothing in place: it is learnt
     missing = weights.T @ (outputs - weights @ kept.v)
     return kept.v + torch.cholesky_solve(missing, torch.linalg.cholesky(gram))
 

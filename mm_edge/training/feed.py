@@ -18,12 +18,16 @@ from mm_edge.model.features import Features
 from mm_edge.model.network import NetworkConfig
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.training.batches import Batch, BatchShape, Seen, batch, drive_on, look, requested
+from mm_edge.training.cuts import CutLogs, cut_logs
 from mm_edge.training.finds import Recall, Wording, recall, wording
 from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
 
 Sense = Callable[[Features], Sight]
-Given = tuple[Batch, Recall | None, Wording | None]
+Given = tuple[Batch | None, Recall | CutLogs | None, Wording | None]
 """What one process learns from in one step."""
+OTHERS = 4
+"""Where logs are compacted, one in so many steps has drives, and another one sentences: what else the trunk does is to
+stay, and hardly changes."""
 
 
 class Feed(Dataset[Given]):
@@ -35,20 +39,32 @@ class Feed(Dataset[Given]):
 
     def __getitem__(self, step: int) -> Given:
         recipe, visit = self.recipe, step * self.recipe.processes + self.process
+        if recipe.learns == "compactable":
+            return self._compactable(step, visit)
         looking = recipe.learns == "path" or step < recipe.look_steps
-        log = 0 if looking else recipe.drive_log_length(step)
-        shape = BatchShape(requests=recipe.requests, finds=recipe.finds, log=log)
-        make = requested if recipe.learns == "speech" else batch
-        drives = make(self._look, recipe.seeds(step, self.process), visit, shape, self.config, self.tokenizer)
+        drives = self._drives(step, visit, 0 if looking else recipe.drive_log_length(step))
         if recipe.learns == "speech":
-            return drives, None, wording(visit, recipe.wordings, self.config, self.tokenizer)
+            return drives, None, self._words(visit)
         if recipe.unseen:
             seeds = np.random.default_rng([visit, 67]).integers(TRAINING_SEEDS, size=recipe.unseen).tolist()
-            drives = replace(drives, driven=drive_on(seeds, 2 * shape.moments, self.config.history_slots))
+            drives = replace(drives, driven=drive_on(seeds, 2 * BatchShape.moments, self.config.history_slots))
         if looking:
             return drives, None, None
         logs = recall(visit, recipe.recall, recipe.log_length(step), self.tokenizer)
-        return drives, logs, wording(visit, recipe.wordings, self.config, self.tokenizer)
+        return drives, logs, self._words(visit)
+
+    def _compactable(self, step: int, visit: int) -> Given:
+        logs = cut_logs(visit, self.recipe.recall, self.recipe.log_length(step), self.tokenizer)
+        drives = self._drives(step, visit, self.recipe.drive_log_length(step)) if step % OTHERS == 0 else None
+        return drives, logs, self._words(visit) if step % OTHERS == OTHERS // 2 else None
+
+    def _drives(self, step: int, visit: int, log: int) -> Batch:
+        shape = BatchShape(requests=self.recipe.requests, finds=self.recipe.finds, log=log)
+        make = requested if self.recipe.learns == "speech" else batch
+        return make(self._look, self.recipe.seeds(step, self.process), visit, shape, self.config, self.tokenizer)
+
+    def _words(self, visit: int) -> Wording:
+        return wording(visit, self.recipe.wordings, self.config, self.tokenizer)
 
     def _look(self, seed: int) -> Seen:
         """What is seen on a drive, kept: to draw it takes longer than to learn from it."""

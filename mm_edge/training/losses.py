@@ -34,7 +34,7 @@ def recall_losses(network: Network, recall: Recall) -> Parts:
     """What logs alone tell."""
     words = recall.log.shape[1] - WINDOW
     log = read_log(network, recall.log, torch.zeros(len(recall.log), words))
-    return {"recalled": _found_loss(network, recall.finds, torch.full((1,), float(words)), [log])}
+    return {"recalled": found_loss(network, recall.finds, torch.full((1,), float(words)), [log])}
 
 
 def drive_losses(network: Network, batch: Batch, generator: torch.Generator | None) -> Parts:
@@ -66,21 +66,26 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
     log = read_log(network, batch.log, batch.log_bias)
     now = Past(cache, _bias(hidden))
     parts["asked"] = torch.stack([_asked_loss(network, requests, start, now) for requests in batch.requests]).mean()
-    parts["found"] = _found_loss(network, batch.finds, start, [log, now])
+    parts["found"] = found_loss(network, batch.finds, start, [log, now])
     return parts
 
 
 def read_log(network: Network, ids: Tensor, bias: Tensor) -> Past:
-    """Logs [rows, WINDOW + n], read piece by piece as engines do, as they are seen from behind; bias: [rows, n], of
-    their filling."""
+    """Logs [rows, WINDOW + n], as they are seen from behind; bias: [rows, n], of their filling."""
+    return Past(read_words(network, ids, bias), bias).seen(torch.full((1,), float(bias.shape[1])))
+
+
+def read_words(network: Network, ids: Tensor, bias: Tensor, start: int = 0, before: Sequence[Past] = ()) -> list[KV]:
+    """Words [rows, WINDOW + n] from the place `start` on, read piece by piece as engines do, with what was read before
+    them; bias: [rows, n], of their filling."""
     layers: list[KV] = []
     for first in range(0, bias.shape[1], PIECE):
-        last, place = min(first + PIECE, bias.shape[1]), torch.full((1,), float(first))
-        known = [Past(layers, bias[:, :first]).seen(place)] if layers else []
+        last, place = min(first + PIECE, bias.shape[1]), torch.full((1,), float(start + first))
+        known = [each.seen(place) for each in (*before, *([Past(layers, bias[:, :first])] if layers else []))]
         new = network.read(network.text(ids[:, first : last + WINDOW]), place, known, bias[:, first:last])
         both = zip(layers or [(k[:, :, :0], v[:, :, :0]) for k, v in new], new, strict=True)
         layers = [(torch.cat([k, more_k], 2), torch.cat([v, more_v], 2)) for (k, v), (more_k, more_v) in both]
-    return Past(layers, bias).seen(torch.full((1,), float(bias.shape[1])))
+    return layers
 
 
 def request_losses(network: Network, batch: Batch) -> Parts:
@@ -155,7 +160,7 @@ def _asked_loss(network: Network, requests: Requests, start: Tensor, scene: Past
     return word_losses(asked, requests.asked, torch.zeros(1, dtype=torch.bool)).mean()
 
 
-def _found_loss(network: Network, finds: Finds, start: Tensor, past: Sequence[Past]) -> Tensor:
+def found_loss(network: Network, finds: Finds, start: Tensor, past: Sequence[Past]) -> Tensor:
     """start: [1], the place of the scenes."""
     found = network.find(network.word(finds.asked), start, past)
     return word_losses(found, finds.stated, finds.stated == EOS).mean()

@@ -30,8 +30,10 @@ class Recipe(BaseModel):
     rung: Literal["small", "large"] = Field("small", description="Size of the network.")
     begin: Path | None = Field(None, description="Weights to begin with; none: random ones.")
     eyes: Path | None = Field(None, description="Weights, of any rung, of which only what looks is taken over.")
-    learns: Literal["all", "path", "speech"] = Field(
-        "all", description="path, speech: trunk and eyes stay; only the policy, or what steps have for themselves."
+    learns: Literal["all", "path", "speech", "compactable"] = Field(
+        "all",
+        description="path, speech: trunk and eyes stay; only the policy, or what steps have for themselves. "
+        "compactable: only the trunk's layers, on logs that are compacted while they are read.",
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the weights are.")
     steps: int = Field(5200, ge=1, description="Updates of the weights.")
@@ -93,6 +95,8 @@ class Recipe(BaseModel):
             raise ValueError("decay would not spare words that are known: `speech` needs a `decay` of 0")
         if self.minutes is not None and self.processes > 1:
             raise ValueError("several processes would not end at the same step: `minutes` needs 1 process")
+        if self.device == "cuda" and self.learns == "compactable":
+            raise ValueError("what compactions leave is of another shape each time: `compactable` needs `cpu`")
         if self.device == "cuda" and self.processes > 1:
             raise ValueError("on a GPU one process trains; `workers` make its batches")
         return self

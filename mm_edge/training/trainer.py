@@ -11,8 +11,9 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -32,13 +33,15 @@ from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.training.batches import Batch
+from mm_edge.training.compactable import cut_losses
+from mm_edge.training.cuts import CutLogs
 from mm_edge.training.feed import Feed, Given, loader
 from mm_edge.training.finds import Recall, Wording
 from mm_edge.training.gradients import Gradients, moved
 from mm_edge.training.losses import WEIGHTS, drive_losses, recall_losses, request_losses
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
-from mm_edge.training.speech import speech_losses, wording_losses
+from mm_edge.training.speech import Parts, speech_losses, wording_losses
 from mm_edge.world.crowd import crowd
 from mm_edge.world.grammar import TEMPLATES, sentences, vocabulary
 from mm_edge.world.questions import WORDINGS
@@ -101,6 +104,8 @@ class Trainer:
             keep_eyes(self.network)
         elif recipe.learns == "speech":
             only_speech(self.network, recipe.begin, self.tokenizer)
+        elif recipe.learns == "compactable":
+            only_layers(self.network)
         self.optimizers = optimizers(self.network, recipe)
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.masks = None if recipe.device == "cuda" else torch.Generator()
@@ -108,14 +113,15 @@ class Trainer:
         if recipe.device == "cuda":
             for parameter in (each for each in self.network.parameters() if each.requires_grad):
                 parameter.grad = torch.zeros_like(parameter)
-        network, speech = self.network, recipe.learns == "speech"
-        of_words = speech_losses if speech else wording_losses
+        network, speech, cut = self.network, recipe.learns == "speech", recipe.learns == "compactable"
+        of_words = speech_losses if speech or cut else wording_losses
         self.of_drives = Gradients(
             lambda given: self._weighed(
                 request_losses(network, given) if speech else drive_losses(network, given, self.masks)
             )
         )
-        self.of_logs = Gradients(lambda given: self._weighed(recall_losses(network, given)))
+        of_logs: Callable[[Network, Any], Parts] = cut_losses if cut else recall_losses
+        self.of_logs = Gradients(lambda given: self._weighed(of_logs(network, given)))
         self.of_words = Gradients(lambda given: self._weighed(of_words(network, given, self.masks)))
         self._resume()
 
@@ -149,18 +155,17 @@ class Trainer:
     def _sense(self, seen: Features) -> Sight:
         return self.network.encoder.sense(seen)
 
-    def update(self, drives: Batch, logs: Recall | None, words: Wording | None, passed: float = 0.0) -> Tensor:
+    def update(
+        self, drives: Batch | None, logs: Recall | CutLogs | None, words: Wording | None, passed: float = 0.0
+    ) -> Tensor:
         """One step -> the parts of the loss [WEIGHTS], 0 where nothing was learnt. passed: as in `progress_factor`."""
         recipe, step = self.recipe, self.step
         if self.masks is not None:
             self.masks.manual_seed(step * recipe.processes + self.process + recipe.seed * 1_000_003)
         self.network.zero_grad(set_to_none=recipe.device == "cpu")
         with torch.device(recipe.device):
-            parts = [self.of_drives(drives)]
-            if logs is not None:
-                parts.append(self.of_logs(logs))
-            if words is not None:
-                parts.append(self.of_words(words))
+            every = ((self.of_drives, drives), (self.of_logs, logs), (self.of_words, words))
+            parts = [of(given) for of, given in every if given is not None]
         _share_gradients(self.network)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
         for optimizer in self.optimizers:
@@ -255,6 +260,13 @@ def only_speech(network: Network, begin: Path | None, tokenizer: Tokenizer) -> N
         words.requires_grad_(True)
         new = is_new.view(-1, *(1 for _ in words.shape[1:])).to(words)
         words.register_hook(lambda gradient, new=new: gradient * new)
+
+
+def only_layers(network: Network) -> None:
+    """Leave all as it is but the layers of the trunk."""
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith("blocks."))
+    network.encoder.eval()
 
 
 @torch.no_grad()

@@ -25,6 +25,11 @@ def test_an_unknown_name_is_refused() -> None:
         harness.run("speed-of-light")
 
 
+def test_other_weights_are_refused_where_they_are_not_measured() -> None:
+    with pytest.raises(UserError, match="shipped weights alone"):
+        harness.run("queue", weights=Path("other.safetensors"))
+
+
 def test_the_json_holds_headline_and_conditions(tmp_path: Path) -> None:
     harness.write_json(tmp_path / "a" / "b.json", harness.Result({"x": 1.0}, []), {"machine": "m"})
     assert json.loads((tmp_path / "a" / "b.json").read_text())["headline"] == {"x": 1.0}

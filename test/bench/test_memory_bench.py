@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from mm_edge.bench import memory
+from mm_edge.bench._memory_beside import Side, beside
+from mm_edge.bench._memory_beside import Size as Beside
 from mm_edge.bench._memory_cost import OURS, mass_error, without_bias
 from mm_edge.bench._memory_live import compaction_due, long_drives, past_of, turns
 from mm_edge.bench._memory_logs import Log, log_of, read, remembered
@@ -19,6 +21,7 @@ from mm_edge.bench._memory_stream import RAW, WAYS, streamed
 from mm_edge.engine import weights_path
 from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.engine.torch_runner import TorchRunner
+from mm_edge.errors import UserError
 from mm_edge.memory.ledger import COUNTED
 from mm_edge.memory.references import GENERAL, question_ids, subjects
 from mm_edge.model.checkpoint import load
@@ -188,3 +191,22 @@ def test_a_full_cache_is_as_good_as_itself(network: Network, log: Log) -> None:
     cache = read(network, log.ids)
 
     assert remembered(network, log, cache) == remembered(network, log, cache.cut(0))
+
+
+def test_weights_beside_themselves_gain_and_lose_nothing(engine: GraphEngine, network: Network) -> None:
+    side = Side(network, engine)
+    size = Beside(drives=1, words=700, streamed=1, stream_words=900, long=1, hours_words=480, turns=0, paths=1)
+
+    result = beside(side, side, SEED, size, 50)
+
+    assert [row["gained"] for row in result.table] == [row["lost"] for row in result.table] == [0] * len(result.table)
+    assert all(row["shipped"] == row["other"] for row in result.table if row["n"])
+    assert {row["part"] for row in result.table if row["n"]} == {"one-shot", "streaming", "first hour"}
+    assert result.headline["path_m_shipped"] == result.headline["path_m_other"]
+    at_the_end = next(row for row in result.table if row["method"] == "live memory, at the end")
+    assert result.headline["live_memory_at_the_end_other"] == at_the_end["other"]
+
+
+def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.safetensors"):
+        memory.measure(SEED, quick=True, weights=tmp_path / "none.safetensors")

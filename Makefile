@@ -33,7 +33,7 @@ test: setup
 
 # The shipped weights from nothing, each part from the one before; small and large need a GPU. Each goes on where it was cut off.
 weights: setup
-	for part in look small path speech large; do $(BIN)/mm-edge train config/training/$$part.yaml || exit; done
+	for part in look small course path speech large; do $(BIN)/mm-edge train config/training/$$part.yaml || exit; done
 
 lint: setup
 	$(BIN)/ruff check .

@@ -34,6 +34,8 @@ HEIGHTS = (96, 96, 96, 96, 96, 144, 192, 240)
 """Of the pictures of a drive: one of these."""
 SHAKEN_PX = 2, 4
 """How far a drive's pictures are moved on a visit, at most: rows, columns."""
+DRIVEN = 22
+"""Moments of a drive of which nothing is drawn: all that fit in."""
 IGNORE = -100
 UNASKED, CROWD, PAST, TELLING = 0.12, 0.25, 0.3, 0.06
 """Shares of the requests that are none, that are in people's own words, that are about the past of the drive, and that
@@ -105,14 +107,13 @@ class Requests:
 @dataclass(frozen=True)
 class Batch:
     """log: [drives, WINDOW + n], filled up in front; log_bias [drives, n]; requests and finds: none while only what
-    looks or the path learns; driven: more drives for the path."""
+    looks or the path learns."""
 
     seen: Seen
     log: Tensor
     log_bias: Tensor
     requests: tuple[Requests, ...]
     finds: Finds | None
-    driven: Driven | None = None
 
 
 def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> Seen:
@@ -138,18 +139,23 @@ def look(seed: int, moments: int, history_slots: int, tokenizer: Tokenizer) -> S
     )
 
 
-def drive_on(seeds: Sequence[int], moments: int, history_slots: int) -> Driven:
-    """To draw nothing takes a hundredth of the time: of drives like these there can be many."""
-    parts = []
-    for seed in seeds:
-        rng = np.random.default_rng([seed, 61])
-        drive, times_s = Drive(seed, DURATION_S), _times_s(seed, moments)
-        states = [drive.state(t_s) for t_s in times_s]
-        speed = torch.tensor([state.speed_mps for state in states])
-        told = features([Observation(0, state=state) for state in states]).state
-        recalled = torch.tensor([min(past, history_slots) for past in _known(rng, moments)])
-        parts.append((told, recalled, speed, _actions(drive, times_s, speed)))
-    return Driven(*map(torch.cat, zip(*parts, strict=True)))
+def drive_on(seed: int, history_slots: int) -> Driven:
+    """To draw nothing takes a fiftieth of the time: of drives like this there can be many."""
+    rng = np.random.default_rng([seed, 61])
+    drive, times_s = Drive(seed, DURATION_S), _times_s(seed, DRIVEN)
+    states = [drive.state(t_s) for t_s in times_s]
+    speed = torch.tensor([state.speed_mps for state in states])
+    return Driven(
+        state=features([Observation(0, state=state) for state in states]).state,
+        recalled=torch.tensor([min(past, history_slots) for past in _known(rng, DRIVEN)]),
+        speed=speed,
+        actions=_actions(drive, times_s, speed),
+    )
+
+
+def joined(parts: Sequence[Driven]) -> Driven:
+    """Several drives, one after the other."""
+    return Driven(*map(torch.cat, zip(*(vars(part).values() for part in parts), strict=True)))
 
 
 def _known(rng: np.random.Generator, moments: int) -> list[int]:

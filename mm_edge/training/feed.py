@@ -9,7 +9,6 @@ from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.context import BaseContext
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -17,13 +16,13 @@ from mm_edge.model.encoders import Sight
 from mm_edge.model.features import Features
 from mm_edge.model.network import NetworkConfig
 from mm_edge.model.tokenizer import Tokenizer
-from mm_edge.training.batches import Batch, BatchShape, Seen, batch, drive_on, look, requested
+from mm_edge.training.batches import Batch, BatchShape, Driven, Seen, batch, drive_on, joined, look, requested
 from mm_edge.training.cuts import CutLogs, cut_logs
 from mm_edge.training.finds import Recall, Wording, recall, wording
-from mm_edge.training.recipe import TRAINING_SEEDS, Recipe
+from mm_edge.training.recipe import Recipe
 
 Sense = Callable[[Features], Sight]
-Given = tuple[Batch | None, Recall | CutLogs | None, Wording | None]
+Given = tuple[Batch | Driven | None, Recall | CutLogs | None, Wording | None]
 """What one process learns from in one step."""
 OTHERS = 4
 """Where logs are compacted, one in so many steps has drives, and another one sentences: what else the trunk does is to
@@ -36,18 +35,18 @@ class Feed(Dataset[Given]):
     def __init__(self, recipe: Recipe, process: int, config: NetworkConfig, tokenizer: Tokenizer, sense: Sense | None):
         self.recipe, self.process, self.config, self.tokenizer, self.sense = recipe, process, config, tokenizer, sense
         self.seen: dict[int, Seen] = {}
+        self.driven: dict[int, Driven] = {}
 
     def __getitem__(self, step: int) -> Given:
         recipe, visit = self.recipe, step * self.recipe.processes + self.process
         if recipe.learns == "compactable":
             return self._compactable(step, visit)
+        if recipe.learns == "course":
+            return joined([self._drive_on(seed) for seed in recipe.seeds(step, self.process)]), None, None
         looking = recipe.learns == "path" or step < recipe.look_steps
         drives = self._drives(step, visit, 0 if looking else recipe.drive_log_length(step))
         if recipe.learns == "speech":
             return drives, None, self._words(visit)
-        if recipe.unseen:
-            seeds = np.random.default_rng([visit, 67]).integers(TRAINING_SEEDS, size=recipe.unseen).tolist()
-            drives = replace(drives, driven=drive_on(seeds, 2 * BatchShape.moments, self.config.history_slots))
         if looking:
             return drives, None, None
         logs = recall(visit, recipe.recall, recipe.log_length(step), self.tokenizer)
@@ -74,6 +73,11 @@ class Feed(Dataset[Given]):
                 seen = replace(seen, senses=self.sense(seen.senses))
             self.seen[seed] = seen
         return self.seen[seed]
+
+    def _drive_on(self, seed: int) -> Driven:
+        if seed not in self.driven:
+            self.driven[seed] = drive_on(seed, self.config.history_slots)
+        return self.driven[seed]
 
 
 def loader(feed: Feed, first_step: int) -> DataLoader[Given]:

@@ -52,8 +52,6 @@ def drive_losses(network: Network, batch: Batch, generator: torch.Generator | No
             "motion": _class_loss(motion, seen.motion),
         }
     parts["course"], guess = _course_losses(network, encoded.course, history, encoded.summary, seen)
-    if batch.driven is not None:
-        parts["course"] = parts["course"] + signal_loss(network, batch.driven)
     if batch.finds is None and isinstance(seen.senses, Features):
         return parts
     start = torch.full((1,), float(batch.log_bias.shape[1]))
@@ -99,11 +97,12 @@ def request_losses(network: Network, batch: Batch) -> Parts:
     return {"asked": torch.stack([_asked_loss(network, requests, start, now) for requests in batch.requests]).mean()}
 
 
-def signal_loss(network: Network, driven: Driven) -> Tensor:
-    """Of guesses by signals alone."""
+def signal_losses(network: Network, driven: Driven) -> Parts:
+    """Of guesses by the vehicle's signals alone."""
     moved = signals(driven.state)
     history, _ = remembered(network, moved, driven.recalled)
-    return _course_losses(network, network.encoder.blind_course(driven.state), history, moved, driven)[0]
+    first = network.encoder.blind_course(driven.state)
+    return {"course": _course_losses(network, first, history, moved, driven)[0]}
 
 
 def _course_losses(

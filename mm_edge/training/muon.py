@@ -31,6 +31,8 @@ class Muon(Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
+            if not matrices:
+                continue
             gradients = [matrix.grad for matrix in matrices]
             momenta = [self.state[m].setdefault("momentum_buffer", torch.zeros_like(m)) for m in matrices]
             torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)

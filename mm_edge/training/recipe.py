@@ -30,10 +30,11 @@ class Recipe(BaseModel):
     rung: Literal["small", "large"] = Field("small", description="Size of the network.")
     begin: Path | None = Field(None, description="Weights to begin with; none: random ones.")
     eyes: Path | None = Field(None, description="Weights, of any rung, of which only what looks is taken over.")
-    learns: Literal["all", "path", "speech", "compactable"] = Field(
+    learns: Literal["all", "course", "path", "speech", "compactable"] = Field(
         "all",
-        description="path, speech: trunk and eyes stay; only the policy, or what steps have for themselves. "
-        "compactable: only the trunk's layers, on logs that are compacted while they are read.",
+        description="course, path, speech: trunk and eyes stay; only the guess of the path, on signals alone, the "
+        "policy, or what steps have for themselves. compactable: only the trunk's layers, on logs that are "
+        "compacted while they are read.",
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the weights are.")
     steps: int = Field(5200, ge=1, description="Updates of the weights.")
@@ -42,7 +43,6 @@ class Recipe(BaseModel):
     processes: int = Field(2, ge=1, le=64, description="Single-threaded processes that share every step; 1 on a GPU.")
     workers: int = Field(0, ge=0, le=64, description="Processes that make batches for it; 0: it makes them itself.")
     drives: int = Field(4, ge=1, description="Drives per process and step.")
-    unseen: int = Field(0, ge=0, description="Drives per process and step of which only signals are known: `path`.")
     pool: int = Field(6000, ge=1, description="Different drives, which come again and again in another order.")
     first_drive: int = Field(0, ge=0, description="Seed of the first of them.")
     requests: int = Field(6, ge=1, description="Requests per moment of a drive: what they ask is understood.")
@@ -89,8 +89,6 @@ class Recipe(BaseModel):
             raise ValueError(f"{self.pool} drives are too few for {self.processes * max(1, self.workers)} processes")
         if self.learns != "all" and self.workers:
             raise ValueError(f"eyes that are kept look in the process that has them: `{self.learns}` needs 0 workers")
-        if self.unseen and self.learns != "path":
-            raise ValueError(f"`{self.learns}` has no use for drives that are `unseen`")
         if self.learns == "speech" and self.decay:
             raise ValueError("decay would not spare words that are known: `speech` needs a `decay` of 0")
         if self.minutes is not None and self.processes > 1:

@@ -32,13 +32,13 @@ from mm_edge.model.growth import grown, reworded
 from mm_edge.model.network import RUNGS, Network, NetworkConfig, normalised
 from mm_edge.model.schema import FACTS
 from mm_edge.model.tokenizer import Tokenizer
-from mm_edge.training.batches import Batch
+from mm_edge.training.batches import Batch, Driven
 from mm_edge.training.compactable import cut_losses
 from mm_edge.training.cuts import CutLogs
 from mm_edge.training.feed import Feed, Given, loader
 from mm_edge.training.finds import Recall, Wording
 from mm_edge.training.gradients import Gradients, moved
-from mm_edge.training.losses import WEIGHTS, drive_losses, recall_losses, request_losses
+from mm_edge.training.losses import WEIGHTS, drive_losses, recall_losses, request_losses, signal_losses
 from mm_edge.training.muon import Muon
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.speech import Parts, speech_losses, wording_losses
@@ -57,7 +57,11 @@ EYES = tuple(
         *("encoder.summary.0", "motion.hidden", "motion.head"),
     )
 )
-"""What looks, and is of the same size in every rung; beside it the first guess of the path, which always learns."""
+"""What looks, and is of the same size in every rung."""
+GUESS = ("encoder.course.", "course.")
+"""What guesses the path, the present alone and the past with it: of the same size as well."""
+ONLY = {"course": "course.", "compactable": "blocks."}
+"""Where little learns, the beginning of its name."""
 SPEAKING = ("steps.", "in_turn", "flow_time.", "asking", "claim_place", "answer_styles.", "answer_place")
 """What understanding and wording have for themselves."""
 FASTER = 10
@@ -104,8 +108,10 @@ class Trainer:
             keep_eyes(self.network)
         elif recipe.learns == "speech":
             only_speech(self.network, recipe.begin, self.tokenizer)
-        elif recipe.learns == "compactable":
-            only_layers(self.network)
+        elif recipe.learns in ONLY:
+            self.network.requires_grad_(False).eval()
+            for name, parameter in self.network.named_parameters():
+                parameter.requires_grad_(name.startswith(ONLY[recipe.learns]))
         self.optimizers = optimizers(self.network, recipe)
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.masks = None if recipe.device == "cuda" else torch.Generator()
@@ -113,16 +119,18 @@ class Trainer:
         if recipe.device == "cuda":
             for parameter in (each for each in self.network.parameters() if each.requires_grad):
                 parameter.grad = torch.zeros_like(parameter)
-        network, speech, cut = self.network, recipe.learns == "speech", recipe.learns == "compactable"
-        of_words = speech_losses if speech or cut else wording_losses
-        self.of_drives = Gradients(
-            lambda given: self._weighed(
-                request_losses(network, given) if speech else drive_losses(network, given, self.masks)
-            )
+        network = self.network
+        of_drives: dict[str, Callable[[Any], Parts]] = {
+            "course": lambda given: signal_losses(network, given),
+            "speech": lambda given: request_losses(network, given),
+        }
+        of_log = cut_losses if recipe.learns == "compactable" else recall_losses
+        of_words = speech_losses if recipe.learns in ("speech", "compactable") else wording_losses
+        self.of_drives = self._gradients(
+            of_drives.get(recipe.learns, lambda given: drive_losses(network, given, self.masks))
         )
-        of_logs: Callable[[Network, Any], Parts] = cut_losses if cut else recall_losses
-        self.of_logs = Gradients(lambda given: self._weighed(of_logs(network, given)))
-        self.of_words = Gradients(lambda given: self._weighed(of_words(network, given, self.masks)))
+        self.of_logs = self._gradients(lambda given: of_log(network, given))
+        self.of_words = self._gradients(lambda given: of_words(network, given, self.masks))
         self._resume()
 
     def run(self) -> None:
@@ -156,7 +164,7 @@ class Trainer:
         return self.network.encoder.sense(seen)
 
     def update(
-        self, drives: Batch | None, logs: Recall | CutLogs | None, words: Wording | None, passed: float = 0.0
+        self, drives: Batch | Driven | None, logs: Recall | CutLogs | None, words: Wording | None, passed: float = 0.0
     ) -> Tensor:
         """One step -> the parts of the loss [WEIGHTS], 0 where nothing was learnt. passed: as in `progress_factor`."""
         recipe, step = self.recipe, self.step
@@ -179,6 +187,9 @@ class Trainer:
         for name in now.keys() - smooth:
             self.averaged[name].copy_(now[name])
         return torch.stack(parts).sum(0)
+
+    def _gradients(self, losses: Callable[[Any], Parts]) -> Gradients:
+        return Gradients(lambda given: self._weighed(losses(given)))
 
     def _weighed(self, parts: dict[str, Tensor]) -> Tensor:
         """[WEIGHTS]; 0 where there is no such part."""
@@ -233,16 +244,16 @@ def take_eyes(network: Network, path: Path) -> None:
         raise UserError(f"cannot take over the eyes of {path}: {error}") from error
     theirs = other.state_dict()
     for name, tensor in network.state_dict().items():
-        if name.startswith((*EYES, "encoder.course.", "course.")):
+        if name.startswith((*EYES, *GUESS)):
             if theirs[name].shape != tensor.shape:
                 raise UserError(f"cannot take over the eyes of {path}: {name} is of another size")
             tensor.copy_(theirs[name])
 
 
 def keep_eyes(network: Network) -> None:
-    """Leave what the sensors show as it is: only how it is told to the trunk goes on learning."""
+    """Leave what the sensors show and the guesses as they are: only how that is told to the trunk goes on learning."""
     for name, part in network.named_modules():
-        if f"{name}.".startswith(EYES):
+        if f"{name}.".startswith((*EYES, *GUESS)):
             part.requires_grad_(False).eval()
     network.motion.narrow.requires_grad_(False)
     network.encoder.summary.requires_grad_(False)
@@ -260,13 +271,6 @@ def only_speech(network: Network, begin: Path | None, tokenizer: Tokenizer) -> N
         words.requires_grad_(True)
         new = is_new.view(-1, *(1 for _ in words.shape[1:])).to(words)
         words.register_hook(lambda gradient, new=new: gradient * new)
-
-
-def only_layers(network: Network) -> None:
-    """Leave all as it is but the layers of the trunk."""
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name.startswith("blocks."))
-    network.encoder.eval()
 
 
 @torch.no_grad()

@@ -39,15 +39,15 @@ def remembered(network: Network, logs: CutLogs) -> tuple[list[Past], int]:
     ids, words = logs.recall.log, logs.recall.log.shape[1] - WINDOW
     caches: list[Cache] = []
     read, place = 0, 0
-    for cut, slots, bank in zip(logs.cuts, logs.slots, logs.banks, strict=True):
+    for cut, bank in zip(logs.cuts, logs.banks, strict=True):
         raw = _read(network, ids[:, read : cut + WINDOW], place, caches)
         place += cut - read
         whole = [joined(old, new) for old, new in zip(caches, raw, strict=True)] if caches else raw
         caches = [
-            compacted(network, cache, asked, place, slots * cache.heads)
+            compacted(network, cache, asked, place, logs.slots * cache.heads)
             for cache, asked in zip(whole, bank, strict=True)
         ]
-        place += 0 if read else logs.gap
+        place += logs.gap
         read = cut
     past = [padded(caches)] if caches else []
     if read < words:

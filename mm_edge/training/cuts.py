@@ -24,12 +24,12 @@ from mm_edge.world.recall import HISTORY_FAMILIES, ask_history
 
 FOUND = tuple(family for family in (*HISTORY_FAMILIES, *HARD) if family not in COUNTED)
 """What attention is asked for, the harder ones twice as often."""
-KINDS = ((), (1.0,), (1.0,), (0.75,), (0.5, 1.0), (0.4, 0.8))
+KINDS = ((), (1.0,), (0.75,), (0.5, 1.0), (0.3, 0.45, 0.6, 0.75, 0.9), (0.4, 0.52, 0.64, 0.76, 0.88, 1.0))
 """Shares of a log at which it is cut: never, at its end, before it, and again and again."""
 RATIOS = 5.0, 100.0
 """Words that a slot stands for, from any to any as likely in proportion."""
 GAPS, NEAR = (64.0, 10_000.0), 0.25
-"""Words that pass unread after the first cut, as likely in proportion, and the share of logs in which none do."""
+"""Words that pass unread after all cuts together, as likely in proportion, and the share of logs in which none do."""
 LEFT_TOPICS, LEFT_NAMES = 4, 0.5
 """Topics and share of the names of which nobody thinks before they are asked about, at most."""
 Banks = tuple[Tensor, ...]
@@ -39,13 +39,13 @@ Banks = tuple[Tensor, ...]
 @dataclass(frozen=True)
 class CutLogs:
     """recall: logs, and what is found in them at last; cuts: after so many words each, all that is there is compacted;
-    banks: for what, at each of them; slots: of a head, on average, that are left; gap: words that pass after the first
-    cut and are not read."""
+    banks: for what, at each of them; slots: of a head, on average, that are left; gap: words that pass unread after
+    every cut."""
 
     recall: Recall
     cuts: tuple[int, ...]
     banks: tuple[Banks, ...]
-    slots: tuple[int, ...]
+    slots: int
     gap: int
 
 
@@ -70,8 +70,8 @@ def cut_logs(seed: int, words: int, log: int, tokenizer: Tokenizer) -> CutLogs:
         recall=Recall(ids, finds_of(torch.arange(rows).repeat_interleave(count), finds, tokenizer)),
         cuts=cuts,
         banks=banks,
-        slots=tuple(max(1, round(cut / ratio)) for cut in cuts),
-        gap=0 if rng.random() < NEAR else int(np.exp(rng.uniform(*np.log(GAPS)))),
+        slots=max(1, round(length / ratio)),
+        gap=0 if rng.random() < NEAR else int(np.exp(rng.uniform(*np.log(GAPS)))) // max(1, len(cuts)),
     )
 
 

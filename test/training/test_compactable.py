@@ -20,7 +20,7 @@ from mm_edge.memory.references import GENERAL, by_questions
 from mm_edge.model.network import STATED, WINDOW, Network, NetworkConfig
 from mm_edge.model.tokenizer import Tokenizer
 from mm_edge.training.compactable import cut_losses, matched, padded, remembered
-from mm_edge.training.cuts import RATIOS, CutLogs, cut_logs
+from mm_edge.training.cuts import KINDS, RATIOS, CutLogs, cut_logs
 from mm_edge.training.losses import read_log, recall_losses
 from mm_edge.training.recipe import Recipe
 from mm_edge.training.trainer import Trainer
@@ -38,10 +38,10 @@ def network(tokenizer: Tokenizer) -> Network:
     return made
 
 
-def drawn(tokenizer: Tokenizer, cuts: Sequence[int], slots: Sequence[int], gap: int = 0) -> CutLogs:
+def drawn(tokenizer: Tokenizer, cuts: Sequence[int], slots: int = 6, gap: int = 0) -> CutLogs:
     """Two logs, cut as wanted and asked the same at every cut."""
     made = next(logs for logs in (cut_logs(seed, WORDS, LOG, tokenizer) for seed in range(99)) if len(logs.cuts) == 1)
-    return replace(made, cuts=tuple(cuts), slots=tuple(slots), banks=made.banks * len(cuts), gap=gap)
+    return replace(made, cuts=tuple(cuts), slots=slots, banks=made.banks * len(cuts), gap=gap)
 
 
 def row(layers: Sequence[tuple[Tensor, Tensor]], index: int, length: int) -> Cache:
@@ -54,29 +54,27 @@ def as_the_memory_does(network: Network, logs: CutLogs, index: int) -> tuple[lis
     ids, words = logs.recall.log[index, None], logs.recall.log.shape[1] - WINDOW
     memory: list[Cache] = []
     read = place = 0
-    for end, slots in zip((*logs.cuts, words), (*logs.slots, None), strict=True):
-        if end == read:
-            continue
+    for end in dict.fromkeys((*logs.cuts, words)):
         start = torch.tensor([float(place)])
         x = network.text(ids[:, read : end + WINDOW])
         raw = row(network.read(x, start, [each.seen(place).past() for each in memory]), 0, end - read)
         place += end - read
-        if slots is None:
+        if end not in logs.cuts:
             return [*memory, raw], place
         whole = joined(*memory, raw) if memory else raw
         asked = logs.banks[0][index]
         queries = torch.stack(by_questions(network, asked)(replace(whole, length=place).seen(place)))
-        done = compacted_live(whole, place, queries.split(STATED, 2), slots * whole.heads, METHODS["matching"])
+        done = compacted_live(whole, place, queries.split(STATED, 2), logs.slots * whole.heads, METHODS["matching"])
         assert not done.failure
-        memory, place, read = [done.cache], place + (0 if read else logs.gap), end
+        memory, place, read = [done.cache], place + logs.gap, end
     return memory, place
 
 
 @pytest.mark.parametrize(
-    ("cuts", "slots", "gap"), [((), (), 0), ((153,), (6,), 0), ((100,), (12,), 3000), ((80, 130), (5, 9), 700)]
+    ("cuts", "slots", "gap"), [((), 6, 0), ((153,), 6, 0), ((100,), 12, 3000), ((80, 130), 9, 700)]
 )
 def test_it_is_what_the_memory_of_a_drive_does(
-    network: Network, tokenizer: Tokenizer, cuts: Sequence[int], slots: Sequence[int], gap: int
+    network: Network, tokenizer: Tokenizer, cuts: Sequence[int], slots: int, gap: int
 ) -> None:
     logs = drawn(tokenizer, cuts, slots, gap)
     past, place = remembered(network, logs)
@@ -155,7 +153,7 @@ def test_rows_of_heads_of_any_length_attend_as_each_alone() -> None:
 
 
 def test_without_a_cut_it_is_what_logs_alone_tell(network: Network, tokenizer: Tokenizer) -> None:
-    logs = drawn(tokenizer, (), ())
+    logs = drawn(tokenizer, ())
     whole = read_log(network, logs.recall.log, torch.zeros(2, logs.recall.log.shape[1] - WINDOW))
     (past,), place = remembered(network, logs)
     assert place == logs.recall.log.shape[1] - WINDOW
@@ -165,7 +163,7 @@ def test_without_a_cut_it_is_what_logs_alone_tell(network: Network, tokenizer: T
 
 def test_everything_that_was_read_learns(network: Network, tokenizer: Tokenizer) -> None:
     network.zero_grad()
-    cut_losses(network, drawn(tokenizer, (90, 140), (4, 6), gap=5000))["recalled"].backward()
+    cut_losses(network, drawn(tokenizer, (90, 140), gap=5000))["recalled"].backward()
     for name, parameter in network.named_parameters():
         if name.startswith(("blocks.", "before.", "standing.", "finding")):
             assert parameter.grad is not None, name
@@ -187,9 +185,9 @@ def test_cuts_are_within_the_log_and_leave_fewer_slots(tokenizer: Tokenizer) -> 
         kinds.add(len(logs.cuts))
         assert [*logs.cuts] == sorted(logs.cuts)
         assert all(cut <= logs.recall.log.shape[1] - WINDOW for cut in logs.cuts)
-        assert all(1 <= slots <= cut / RATIOS[0] + 1 for cut, slots in zip(logs.cuts, logs.slots, strict=True))
+        assert 1 <= logs.slots <= LOG / RATIOS[0] + 1
         assert all(len(bank) == len(logs.recall.log) for bank in logs.banks)
-    assert kinds == {0, 1, 2}
+    assert kinds == {len(kind) for kind in KINDS}
 
 
 def test_names_come_to_mind_once_they_are_read_and_not_all_of_them(tokenizer: Tokenizer) -> None:

@@ -278,7 +278,7 @@ def _finding(network: Network) -> tuple[Graph, ...]:
 
     def finding(length: int, memory: bool) -> dict[str, Tensor]:
         bias = {"log_bias": torch.zeros(1, length)}
-        return asked | scene_bias | bias | scene | _layered(config, "log", length, memory)
+        return asked | {"scene_bias": hidden} | bias | scene | _layered(config, "log", length, memory)
 
     log = {"log_bias": torch.zeros(1, config.log_length)} | _layered(config, "log", config.log_length, memory=True)
     start = {"start": torch.zeros(1)}
@@ -288,9 +288,8 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
         "course": torch.zeros(1, STEPS, 2),
     }
-    shown = {"bias": torch.zeros(1, config.scene_length)}
+    hidden = torch.zeros(1, config.scene_length)
     scene = _layered(config, "scene", config.scene_length)
-    scene_bias = {"scene_bias": torch.zeros(1, config.scene_length)}
     asked = {"asked": torch.zeros(1, ASKED, config.vocabulary)}
     questions = {"asked": torch.zeros(QUESTIONS, ASKED, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
@@ -312,14 +311,14 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         Graph("read", Read(network), chunk | start | log, ("k", "v")),
         Graph("ask", Ask(network), questions | start | log, ("queries",)),
         *(
-            Graph(name, Understand(network), request(length) | scene_bias | scene, ("asked",))
+            Graph(name, Understand(network), request(length) | {"scene_bias": hidden} | scene, ("asked",))
             for name, length in by_length("understand", config.request_length).items()
         ),
         *(
             Graph(name, Find(network), finding(length, name == "find"), ("stated", "claims", "odds"))
             for name, length in by_length("find", config.log_length).items()
         ),
-        Graph("look", Look(network), seen | shown, ("k", "v", "states", "states_bias", "later")),
+        Graph("look", Look(network), seen | {"bias": hidden}, ("k", "v", "states", "states_bias", "later")),
         Graph("steer", Steer(network), steered, ("velocity",)),
     )
 

@@ -57,6 +57,8 @@ AFTER_STEP = 25
 """Requests after the load changed that are counted apart."""
 BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
 """A process that never rests, and ends with the one that began it."""
+REST = 0.1
+"""Of what an answer took: the thread that answers never has more than 95 % of a processor (compute/priority.py)."""
 OVERHEADS = 300
 BINS = 6
 DRAWN = (PLANNED, HOPE, LARGE, "voting", "autoregressive", CHEAPEST)
@@ -215,6 +217,7 @@ def played(
                 for name in _turned([*policies], place):
                     job = (large_jobs if name == LARGE else jobs)[part * each_load + place]
                     made, total_ms = policies[name].answer(job)
+                    time.sleep(REST * total_ms / 1e3)
                     is_right = right(said(made.draft), job.posed.question)
                     trials[name].append(Trial(load, place, job.deadline_ms, total_ms, is_right, made))
     return trials

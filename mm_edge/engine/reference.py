@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mm_edge.engine.base import Engine, EngineError
+from mm_edge.engine.base import Context, Engine, EngineError
+from mm_edge.model.network import BEGIN
 from mm_edge.model.observation import AUDIO_RATE_HZ, Observation, VehicleState
 from mm_edge.model.tokenizer import MASK
 
@@ -49,15 +50,16 @@ def check(engine: Engine, path: Path, precision: str) -> None:
 
 
 def probabilities(engine: Engine) -> Tensor:
-    """[turns, L, V] of the first pass, and of a second one in which every other word is given, and the last of all,
-    which no short answer has. Requests and logs are short and long ones."""
+    """[passes, L, V]: of a first pass, and of a second one in which every other word is given, and the last of all,
+    which no short answer has; at first also of a sentence checked, and followed word by word. Requests and logs are
+    short and long ones."""
     rng = np.random.default_rng(0)
     picture = np.full((96, 160, 3), ROAD, np.uint8)
     picture[:48] = SKY
     sound = (0.1 * rng.standard_normal(AUDIO_RATE_HZ)).astype(np.float32)
     sensed = Observation(0, picture, VehicleState(speed_mps=14.0, energy_percent=50.0, gear=4), sound)
     blind = Observation(0, state=VehicleState(speed_limit_mps=13.9))
-    rows = []
+    rows: list[Tensor] = []
     line = ["call", "@3", "=4", "=14", "=5", "tunnel", "=14", "=9"]
     log, longer = (engine.read(line * lines) for lines in (12, engine.log_length // len(line)))
     turns = (
@@ -74,5 +76,18 @@ def probabilities(engine: Engine) -> Tensor:
         first = engine.decode(masked[None], [cache])[0]
         half = torch.where(torch.arange(engine.answer_length) % 2 == 0, first.argmax(-1), masked)
         half[-1] = half[0]
+        if not rows:
+            rows += [engine.verify(first.argmax(-1), cache), _followed(engine, first.argmax(-1), cache)]
         rows += [first, engine.decode(half[None], [cache])[0]]
     return torch.stack(rows).softmax(-1)
+
+
+def _followed(engine: Engine, ids: Tensor, context: Context) -> Tensor:
+    """[L, V]: what follows each word, said one after the other."""
+    rows: list[Tensor] = []
+    last, said = torch.tensor([BEGIN]), None
+    for word in ids:
+        logits, said = engine.follow(last, [context], said)
+        rows.append(logits[0])
+        last = word[None]
+    return torch.stack(rows)

@@ -348,8 +348,9 @@ def _wording(network: Network) -> tuple[Graph, ...]:
 
     def following(rows: int) -> dict[str, Tensor]:
         slots = CLAIMS + length
-        said = torch.zeros(config.layers, rows, config.heads, slots, config.d // config.heads)
-        known = {"said_k": said, "said_v": said, "said_bias": torch.zeros(rows, slots)}
+        shape = (config.layers, rows, config.heads, slots, config.d // config.heads)
+        said = {"said_k": torch.zeros(shape), "said_v": torch.zeros(shape)}  # one tensor would be one input
+        known = said | {"said_bias": torch.zeros(rows, slots)}
         return answer(1, rows) | {"place": torch.zeros(1, dtype=torch.long)} | known
 
     def blocks(name: str, rows: int) -> tuple[Graph, ...]:

@@ -16,7 +16,7 @@ from mm_edge.engine.base import EngineError, EngineMissing
 from mm_edge.engine.export import WEIGHTS, export, find, manifest, write_onnx
 from mm_edge.engine.graph_engine import GraphEngine
 from mm_edge.engine.onnx_runner import OnnxRunner
-from mm_edge.engine.reference import TOLERANCE, probabilities, reference_path, write_reference
+from mm_edge.engine.reference import TOLERANCE, check, probabilities, reference_path, write_reference
 from mm_edge.engine.torch_runner import TorchRunner
 from mm_edge.model.block import Past
 from mm_edge.model.checkpoint import load, save
@@ -78,6 +78,20 @@ def test_graphs_share_what_they_are_made_of(weights: Path, cache: Path, precisio
     if precision == "fp32":
         assert (folder / WEIGHTS).read_bytes().count(matrix) <= 1
     assert (folder / WEIGHTS).stat().st_size < 2 * weights.stat().st_size * (2 if precision == "fp32" else 1)
+
+
+@pytest.mark.parametrize("graph", ["decode", "verify", "begin", "follow"])
+def test_an_engine_that_words_wrongly_is_refused(weights: Path, graph: str) -> None:
+    engine = open_engine(weights)
+    run = engine.runner.run
+
+    def wrong(name: str, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        logits, *rest = run(name, *inputs)
+        return (logits.flip(-1) if name == graph else logits, *rest)
+
+    engine.runner.run = wrong  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="off the reference"):
+        check(engine, reference_path(weights), "fp32")
 
 
 def test_int8_reproduces_torch_from_the_same_claims(weights: Path, cache: Path) -> None:

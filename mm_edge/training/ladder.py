@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mm_edge.model.encoders import IMAGE_TOKENS, SEEN_FACTS, STATE_TOKENS
-from mm_edge.model.features import STATE_SIZE, features
+from mm_edge.model.features import SIGNALS, STATE_SIZE, features
 from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.model.observation import Observation, VehicleState
 from mm_edge.model.policy import EULER_STEPS, QUERIES, SCALE, STEPS, actions, path, sample
@@ -122,7 +122,7 @@ def _moments(network: Network, drive: Drive) -> Moments:
     speed_mps = torch.tensor([states[frame].speed_mps for frame in now])
     path_m = torch.from_numpy(np.stack([drive.path(times_s[frame]) for frame in now]))
     return Moments(
-        seen=torch.cat([history, facts, image, sound, motion], 1),
+        seen=torch.cat([history[..., :-SIGNALS], facts, image, sound, motion], 1),
         state=told[torch.cat([before, now[:, None]], 1)],
         speed_mps=speed_mps,
         measured=torch.stack([_measured(states[frame]) for frame in now]),

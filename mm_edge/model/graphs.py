@@ -84,21 +84,19 @@ class Encode(nn.Module):
         return seen.tokens, seen.summary, seen.pooled, torch.cat([*seen.facts.values()], 1), seen.course
 
 
-class Read(nn.Module):
+class Part(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
+
+class Read(Part):
     def forward(self, ids: Tensor, start: Tensor, log_bias: Tensor, *log: Tensor) -> tuple[Tensor, ...]:
         """ids: [1, WINDOW + CHUNK]; log: as `_log` takes it -> k, v [layers, 1, heads, CHUNK, d_head]."""
         return _stacked(self.network.read(self.network.text(ids), start, _log(log, log_bias, start)))
 
 
-class Ask(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Ask(Part):
     def forward(self, asked: Tensor, start: Tensor, log_bias: Tensor, *log: Tensor) -> Tensor:
         """asked: ids [QUESTIONS, ASKED]; log: as `_log` takes it -> queries [layers, heads, QUESTIONS * STATED,
         d_head], scaled."""
@@ -106,11 +104,7 @@ class Ask(nn.Module):
         return torch.stack([each.transpose(0, 1).flatten(1, 2) for each in queries])
 
 
-class Understand(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Understand(Part):
     def forward(self, request: Tensor, hinting: Tensor, bias: Tensor, scene_bias: Tensor, *scene: Tensor) -> Tensor:
         """request: ids [1, t]; hinting: its pieces [1, MOST]; bias: [1, t]; scene: keys and values of each layer in
         turn, as `look` gives them; scene_bias: [1, scene_length] -> what is asked: logits [1, ASKED, V]."""
@@ -119,11 +113,7 @@ class Understand(nn.Module):
         return network.understand(request, torch.zeros(1), seen, bias, hinting)
 
 
-class Find(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Find(Part):
     def forward(self, asked: Tensor, scene_bias: Tensor, log_bias: Tensor, *known: Tensor) -> tuple[Tensor, ...]:
         """asked: as `understand` gives it; known: the scene as there, then the log as `_parts` takes it, seen from its
         end, where the place 0 is; a short one has no memory -> the claims [1, CLAIMS, d], and the likeliest of them,
@@ -137,52 +127,32 @@ class Find(nn.Module):
         return stated, claims, odds
 
 
-class Tell(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Tell(Part):
     def forward(self, claims: Tensor) -> Tensor:
         """claims: ids [SENTENCES, CLAIMS] -> [SENTENCES, CLAIMS, d]."""
         return self.network.word(claims)
 
 
-class Decode(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Decode(Part):
     def forward(self, ids: Tensor, style: Tensor, claims: Tensor) -> Tensor:
         """ids [B, L], claims [B, CLAIMS, d] as `find` gives them -> logits [B, L, V]."""
         return self.network.answer(ids, style, claims)
 
 
-class Verify(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Verify(Part):
     def forward(self, ids: Tensor, style: Tensor, claims: Tensor) -> Tensor:
         """ids [1, L]: BEGIN and the answer but for its last word; claims: as for Decode -> logits [1, L, V]."""
         return self.network.follow(ids, style, claims)[0]
 
 
-class Begin(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Begin(Part):
     def forward(self, style: Tensor, claims: Tensor) -> tuple[Tensor, ...]:
         """claims: as for Decode -> logits [B, 1, V], k, v [layers, B, heads, CLAIMS + 1, d_head]."""
         logits, cache = self.network.follow(torch.full((len(claims), 1), BEGIN), style, claims)
         return logits, *_stacked(cache)
 
 
-class Follow(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Follow(Part):
     def forward(
         self, ids: Tensor, style: Tensor, place: Tensor, said_k: Tensor, said_v: Tensor, said_bias: Tensor
     ) -> tuple[Tensor, ...]:
@@ -193,11 +163,7 @@ class Follow(nn.Module):
         return logits, *_stacked(cache)
 
 
-class Flow(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Flow(Part):
     def forward(
         self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, style: Tensor, claims: Tensor
     ) -> tuple[Tensor, ...]:
@@ -206,11 +172,7 @@ class Flow(nn.Module):
         return logits, moved(noisy, mean, *(at(self.network.clock, time) for time in (now, then)))
 
 
-class Look(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
+class Look(Part):
     def forward(
         self, history: Tensor, summary: Tensor, percept: Tensor, course: Tensor, bias: Tensor
     ) -> tuple[Tensor, ...]:

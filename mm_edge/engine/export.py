@@ -174,17 +174,16 @@ def share_weights(folder: Path) -> None:
         for path in sorted(folder.glob("*.onnx")):
             model = onnx.load(path)
             for tensor in model.graph.initializer:
-                raw = onnx.numpy_helper.to_array(tensor).tobytes()
+                tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor), tensor.name))
+                raw = tensor.raw_data
                 if len(raw) < SHARED_BYTES:
                     continue
                 key = hashlib.sha256(raw).digest()
                 if key not in places:
                     places[key] = shared.seek(-shared.tell() % PAGE, os.SEEK_CUR)
                     shared.write(raw)
-                tensor.raw_data = raw
                 onnx.external_data_helper.set_external_data(tensor, WEIGHTS, places[key], len(raw))
                 tensor.ClearField("raw_data")
-                tensor.ClearField("float_data")
             path.write_bytes(model.SerializeToString())
 
 

@@ -75,9 +75,9 @@ def available(weights: Path, cache: Path) -> tuple[dict[str, GraphEngine], list[
 
 def timed(engines: dict[str, GraphEngine], weights: Path, repeats: int) -> dict[str, dict[str, float]]:
     """Median milliseconds by engine and graph; the engines take turns, so that noise meets all of them."""
-    network, _ = load(weights)
+    network, tokenizer = load(weights)
     found: dict[str, dict[str, float]] = {name: {} for name in engines}
-    for graph in graphs(network).values():
+    for graph in graphs(network, tokenizer.first_spoken).values():
         inputs = tuple(graph.inputs.values())
         times: dict[str, list[float]] = {name: [] for name in engines}
         for _ in range(repeats):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ from mm_edge.generation.voting import Voting
 from mm_edge.memory.digest import claim
 from mm_edge.model.events import EVENTS
 from mm_edge.model.network import CLAIMS, STYLES
-from mm_edge.training.evaluate import DURATION_S, Asked, asked_now, asked_past, outcome, said, seen
+from mm_edge.training.evaluate import DURATION_S, Asked, answerable, asked_now, asked_past, outcome, posed_now, said, seen
 from mm_edge.world.drive import Drive
 from mm_edge.world.grammar import Facts, draw, facts_of, parse, write
 from mm_edge.world.journey import Journey
@@ -214,13 +215,11 @@ def _timed_turns(engine: Engine, seed: int, count: int) -> tuple[Timed, Timed]:
     found: Timed = {name: ([], [], []) for name in ways}
     wording: Timed = {name: ([], [], []) for name in ways}
     drives = -(-count // 12)
-    for number, asked in enumerate(asked_now(engine, seed, drives)):
-        if number == count:
-            break
-        again = _prefill_of(engine, seed + number)
+    for posed in islice(posed_now(engine, seed, drives), count):
+        asked, scene = answerable(engine, posed), engine.look(posed.past, posed.percept)
         for name, way in ways.items():
             began_s = time.perf_counter()
-            again()
+            engine.prefill(scene, posed.request, posed.style)
             found_s = time.perf_counter()
             *_, draft = way(engine, asked.context, PASSES, asked.forbidden)
             rights = [outcome(asked, draft).right]

@@ -81,7 +81,7 @@ def open_engine(
     except CheckpointError as error:
         raise EngineError(str(error)) from error
     if backend == "torch":
-        runner: Runner = TorchRunner(network)
+        runner: Runner = TorchRunner(network, tokenizer.first_spoken)
     else:
         folder = find(weights, backend, precision, cache or default_cache())
         runner = _runner(backend, folder, precision, threads)

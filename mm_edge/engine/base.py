@@ -169,19 +169,19 @@ class Engine(Protocol):
 
     def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
         """One pass over up to SENTENCES answer blocks, any of their words masked or wrong: ids [n, L] -> logits [n, L,
-        V]. Of a sentence only the beginning is looked at while nothing stands behind that and it ends there. Raises
+        S]. Of a sentence only the beginning is looked at while nothing stands behind that and it ends there. Raises
         ValueError for none or more, or for other contexts than sentences."""
 
     def verify(self, ids: Tensor, context: Context) -> Tensor:
-        """One pass in which each word sees only those before it: ids [L] -> logits [L, V] of what should be there."""
+        """One pass in which each word sees only those before it: ids [L] -> logits [L, S] of what should be there."""
 
     def follow(self, ids: Tensor, contexts: Sequence[Context], said: Said | None) -> tuple[Tensor, Said]:
-        """The next word of up to SENTENCES sentences: ids [n] of the words before it, BEGIN at first -> logits [n, V]
+        """The next word of up to SENTENCES sentences: ids [n] of the words before it, BEGIN at first -> logits [n, S]
         and what `said` becomes with `ids`, whose memory is taken over."""
 
     def flow(self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         """One step of the flow map: noisy [L, width], standard normal at the time 0, from `now` [L] to `then` [L];
-        clean [L] are the words of those that are at 1 -> logits [L, V] and the noisy answer then."""
+        clean [L] are the words of those that are at 1 -> logits [L, S] and the noisy answer then."""
 
     def path(self, scene: Scene, speed_mps: float) -> Tensor:
         """Where the vehicle will go: positions [STEPS, 2] in metres every SPACING_S seconds, x forward, y left."""

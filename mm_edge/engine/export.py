@@ -24,7 +24,7 @@ from mm_edge.engine.base import EngineError, EngineMissing
 from mm_edge.model.checkpoint import CheckpointError, load, sha256
 from mm_edge.model.graphs import Graph, graphs
 
-FORMAT = 11
+FORMAT = 12
 """Increases when the graphs' inputs or outputs change."""
 WEIGHTS, SHARED_BYTES = "weights.bin", 1024
 """The file beside the graphs with what they are made of, and from which size on a tensor is kept there."""
@@ -90,8 +90,8 @@ def export(weights: Path, backend: str, precision: str, cache: Path, tell: Tell 
     shutil.rmtree(part, ignore_errors=True)
     try:
         part.mkdir(parents=True)
-        network, _ = load(weights)
-        for graph in graphs(network).values():
+        network, tokenizer = load(weights)
+        for graph in graphs(network, tokenizer.first_spoken).values():
             tell(f"{backend} {precision}: {graph.name}")
             if precision == "int8" and _intact(whole / f"{graph.name}.onnx"):
                 _copy_whole(whole / f"{graph.name}.onnx", part)

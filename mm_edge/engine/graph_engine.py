@@ -17,7 +17,7 @@ from torch import Tensor
 from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Scene
 from mm_edge.model.features import Features, features
 from mm_edge.model.graphs import CHUNK, QUESTIONS, SENTENCES, by_length, split_facts
-from mm_edge.model.hints import pieces
+from mm_edge.model.hints import SURE, pieces
 from mm_edge.model.network import BEGIN, CLAIMS, HIDDEN, STATED, WINDOW, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import STEPS, path, sample
@@ -41,6 +41,7 @@ class GraphEngine:
         self.memory_slots = config.heads * config.memory_length
         self.width = config.d
         self.refused: tuple[str, ...] = ()
+        self._names = {*tokenizer.names}
         self._config = config
         self.runner = runner
         self._nothing = self._no_log()
@@ -115,26 +116,31 @@ class GraphEngine:
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
         shown, seen = scene.bias[None], _layers(scene.k, scene.v)
-        logits = self._understood(text, shown, *seen)
+        asked, words, *topics = self._understood(text, shown, *seen)
         known = (log or self._nothing).from_here
         graph = "find" if known.memory else "find_short"
         told = _layers(known.k, known.v, known.memory)
-        stated, claims, odds = self.runner.run(graph, logits, shown, known.bias[None], *seen, *told)
-        asked = logits[0].argmax(-1).tolist() if text else ()
-        words = tuple(self.tokenizer.tokens[index] for index in asked)
-        likely = (zip(*pair, strict=True) for pair in zip(claims[0].tolist(), odds[0].tolist(), strict=True))
-        return Context(stated[0], style, words, tuple(map(tuple, likely)))
+        stated, *found = self.runner.run(graph, asked, shown, known.bias[None], *seen, *told)
+        ids, odds = (torch.cat([first, more[0]]).tolist() for first, more in zip(topics, found, strict=True))
+        claims = tuple(tuple(zip(*pair, strict=True)) for pair in zip(ids, odds, strict=True))
+        by = [self.tokenizer.tokens[index] for index in words[0].tolist()] if text else []
+        return Context(stated[0], style, tuple(by), claims)
 
-    def _understood(self, text: str, *scene: Tensor) -> Tensor:
-        """What a request asks, beside a scene as the graphs take it: logits [1, ASKED, V]."""
+    def _understood(self, text: str, *scene: Tensor) -> tuple[Tensor, ...]:
+        """What a request asks, beside a scene as the graphs take it, as `understand` gives it. What its words alone
+        leave no doubt about is not read."""
         ids = self.tokenizer.request(text, self._config.request_length)
+        names, hinting = {*ids} & self._names, pieces(text)
+        if text and len(names) <= 1:
+            *understood, sure = self.runner.run("glance", hinting, torch.tensor([*names, EOS][:1]))
+            if float(sure) >= SURE:
+                return tuple(understood)
         lengths = by_length("understand", self._config.request_length)
         graph, length = next((name, length) for name, length in lengths.items() if len(ids) <= length)
         filled = torch.tensor([ids + [EOS] * (length - len(ids))])
         bias = torch.zeros(1, length, device=self.runner.device)
         bias[:, len(ids) :] = HIDDEN
-        (logits,) = self.runner.run(graph, filled, pieces(text), bias, *scene)
-        return logits
+        return self.runner.run(graph, filled, hinting, bias, *scene)
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         if not 0 < len(claims) <= SENTENCES:
@@ -156,8 +162,9 @@ class GraphEngine:
             words, *known = self._asked(ids[rows], [contexts[row] for row in rows])
             name = graph if len(rows) == 1 else graph.replace("decode", "decodes")
             (logits,) = self.runner.run(name, words[:, :length].contiguous(), *known)
-            ends = (logits[:, :-1].argmax(-1) == EOS).any(1).tolist()
-            for row, each, end in zip(rows, logits.cpu(), ends, strict=False):
+            logits = logits.cpu()
+            ends = (logits[:, :-1].numpy().argmax(-1) == EOS).any(1)
+            for row, each, end in zip(rows, logits, ends, strict=False):
                 if end or length == self.answer_length:
                     found[row] = _ended(each, self.answer_length)
         return torch.stack([found[row] for row in range(len(ids))])
@@ -244,7 +251,7 @@ def _unsaid(ids: Tensor) -> bool:
 
 
 def _ended(logits: Tensor, length: int) -> Tensor:
-    """Logits [l, V] of a sentence that ends in its first l words, for all `length` of them."""
+    """Logits [l, S] of a sentence that ends in its first l words, for all `length` of them."""
     more = length - len(logits)
     whole = F.pad(logits, (0, 0, 0, more), value=HIDDEN)
     whole[len(logits) :, EOS] = 0.0

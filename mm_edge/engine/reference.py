@@ -50,7 +50,7 @@ def check(engine: Engine, path: Path, precision: str) -> None:
 
 
 def probabilities(engine: Engine) -> Tensor:
-    """[passes, L, V]: of a first pass, and of a second one in which every other word is given, and the last of all,
+    """[passes, L, S]: of a first pass, and of a second one in which every other word is given, and the last of all,
     which no short answer has; at first also of a sentence checked, and followed word by word. Requests and logs are
     short and long ones."""
     rng = np.random.default_rng(0)
@@ -74,16 +74,17 @@ def probabilities(engine: Engine) -> Tensor:
         cache = engine.prefill(engine.look(history, percept), text, 1, past)
         masked = torch.full((engine.answer_length,), MASK)
         first = engine.decode(masked[None], [cache])[0]
-        half = torch.where(torch.arange(engine.answer_length) % 2 == 0, first.argmax(-1), masked)
+        words = torch.from_numpy(engine.tokenizer.sayable)[first.argmax(-1)]
+        half = torch.where(torch.arange(engine.answer_length) % 2 == 0, words, masked)
         half[-1] = half[0]
         if not rows:
-            rows += [engine.verify(first.argmax(-1), cache), _followed(engine, first.argmax(-1), cache)]
+            rows += [engine.verify(words, cache), _followed(engine, words, cache)]
         rows += [first, engine.decode(half[None], [cache])[0]]
     return torch.stack(rows).softmax(-1)
 
 
 def _followed(engine: Engine, ids: Tensor, context: Context) -> Tensor:
-    """[L, V]: what follows each word, said one after the other."""
+    """[L, S]: what follows each word, said one after the other."""
     rows: list[Tensor] = []
     last, said = torch.tensor([BEGIN]), None
     for word in ids:

@@ -19,11 +19,11 @@ WARM_UP = 3
 class TorchRunner:
     _graphs: dict[str, Callable[..., Tensor | tuple[Tensor, ...]]]
 
-    def __init__(self, network: Network, device: torch.device | None = None) -> None:
-        """device: the GPU, if torch finds one, unless another is given."""
+    def __init__(self, network: Network, first_spoken: int, device: torch.device | None = None) -> None:
+        """first_spoken: as `graphs` takes it; device: the GPU, if torch finds one, unless another is given."""
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.name = "torch/fp32" if self.device.type == "cpu" else f"torch-{self.device.type}/fp32"
-        made = graphs(network.eval().requires_grad_(False).to(self.device))
+        made = graphs(network.eval().requires_grad_(False).to(self.device), first_spoken)
         if self.device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # its ten bits are too few for the start-up check
             self._graphs = {name: _Captured(each, self.device) for name, each in made.items()}

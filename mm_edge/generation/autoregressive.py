@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from mm_edge.engine.base import Context, Engine
-from mm_edge.generation.draft import Draft, drafted, gumbel, words
+from mm_edge.generation.draft import Draft, Ids, drafted, drawn, likeliest, words
 from mm_edge.model.network import BEGIN
 from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
 
@@ -44,19 +45,21 @@ def in_turn(
     """Several sentences in the same passes, one for each context."""
     generator = torch.Generator().manual_seed(seed)
     rows, length = len(contexts), engine.answer_length
-    ids, confidences = torch.full((rows, length), EOS), torch.ones(rows, length)
-    last, said, going = torch.full((rows,), BEGIN), None, torch.ones(rows, dtype=torch.bool)
+    ids, confidences = np.full((rows, length), EOS), np.ones((rows, length), np.float32)
+    last, said, going = np.full(rows, BEGIN), None, np.ones(rows, bool)
     for place in range(min(max_passes, length)):
-        logits, said = engine.follow(last, contexts, said)
-        probability = words(engine, logits, forbidden)
-        confidence, best = probability.max(-1)
+        logits, said = engine.follow(torch.from_numpy(last), contexts, said)
         if temperature:
-            best = (probability.log() / temperature + gumbel(probability, generator)).argmax(-1)
-            confidence = probability.gather(-1, best[:, None])[:, 0]
-        last = torch.where(going, best, EOS)
-        ids[:, place], confidences[:, place] = last, torch.where(going, confidence, 1.0)
+            probability = words(engine, logits, forbidden)
+            chosen = drawn(probability, temperature, generator)
+            confidence = probability.gather(-1, chosen[:, None])[:, 0].numpy()
+            best = engine.tokenizer.sayable[chosen.numpy()]
+        else:
+            confidence, best = likeliest(engine, logits, forbidden)
+        last = np.where(going, best, EOS)
+        ids[:, place], confidences[:, place] = last, np.where(going, confidence, 1.0)
         going &= last != EOS
-        done = not bool(going.any()) or place + 1 == min(max_passes, length)
+        done = not going.any() or place + 1 == min(max_passes, length)
         yield [
             drafted(*row, place + 1, done, engine.tokenizer, place + 1) for row in zip(ids, confidences, strict=True)
         ]
@@ -64,7 +67,7 @@ def in_turn(
             return
 
 
-Guess = tuple[Tensor, Tensor, int]
+Guess = tuple[Ids, NDArray[np.float32], int]
 """A draft [L], how sure its words are [L], and how many passes it took."""
 
 
@@ -75,9 +78,10 @@ class DraftAndVerify:
     def __call__(
         self, engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = (), seed: int = 0
     ) -> Iterator[Draft]:
-        def guess(right: Tensor) -> Guess:
-            probability, best = words(engine, engine.decode(right[None], [context])[0], forbidden).max(-1)
-            return torch.where(right == MASK, best, right), probability, 1
+        def guess(right: Ids) -> Guess:
+            logits = engine.decode(torch.from_numpy(right[None]), [context])[0]
+            probability, best = likeliest(engine, logits, forbidden)
+            return np.where(right == MASK, best, right), probability, 1
 
         return _verified(engine, context, max_passes, forbidden, guess)
 
@@ -91,13 +95,13 @@ class Speculative:
     ) -> Iterator[Draft]:
         table = _trigrams(engine.tokenizer)
 
-        def guess(right: Tensor) -> Guess:
+        def guess(right: Ids) -> Guess:
             ids = [BEGIN, BEGIN, *right.tolist()]
             for place in range(2, len(ids)):
                 if ids[place] == MASK:
                     following = table.get((ids[place - 2], ids[place - 1]), EOS)
                     ids[place] = EOS if following in forbidden else following
-            return torch.tensor(ids[2:]), torch.zeros(len(right)), 0
+            return np.array(ids[2:]), np.zeros(len(right), np.float32), 0
 
         return _verified(engine, context, max_passes, forbidden, guess)
 
@@ -107,14 +111,14 @@ def _verified(
     context: Context,
     max_passes: int,
     forbidden: Sequence[int],
-    guess: Callable[[Tensor], Guess],
+    guess: Callable[[Ids], Guess],
 ) -> Iterator[Draft]:
     """guess: what is right so far, MASK behind it -> a draft."""
     length = engine.answer_length
-    right, confidences, passes = torch.full((length,), MASK), torch.zeros(length), 0
+    right, confidences, passes = np.full(length, MASK), np.zeros(length, np.float32), 0
     while True:
         draft, guessed, took = guess(right)
-        confidences = torch.where(right == MASK, guessed, confidences)
+        confidences = np.where(right == MASK, guessed, confidences)
         if took:
             passes += took
             yield drafted(
@@ -122,20 +126,19 @@ def _verified(
             )
             if passes >= max_passes:
                 return
-        probability, best = words(engine, engine.verify(draft, context), forbidden).max(-1)
+        probability, best = likeliest(engine, engine.verify(torch.from_numpy(draft), context), forbidden)
         passes += 1
-        same = (best == draft).long().cumprod(0)
+        same = np.logical_and.accumulate(best == draft)
         known = min(length, int(same.sum()) + 1)  # the word behind the right ones is that of the check
-        confidences = torch.where(torch.arange(length) < known, probability, confidences)
-        right = torch.where(torch.arange(length) < known, best, MASK)
-        end = (right == EOS).nonzero()
-        done = known == length or len(end) > 0
-        if len(end):
-            right = torch.where(torch.arange(length) >= end[0], EOS, right)
-        shown = right if done else torch.where(right == MASK, draft, right)
-        ended = done or passes >= max_passes
-        yield drafted(shown, confidences, passes, ended, engine.tokenizer, length if ended else known)
-        if ended:
+        confidences = np.where(np.arange(length) < known, probability, confidences)
+        right = np.where(np.arange(length) < known, best, MASK)
+        ended = np.logical_or.accumulate(right == EOS)
+        done = known == length or bool(ended.any())
+        right = np.where(ended, EOS, right)
+        shown = right if done else np.where(right == MASK, draft, right)
+        last = done or passes >= max_passes
+        yield drafted(shown, confidences, passes, last, engine.tokenizer, length if last else known)
+        if last:
             return
 
 

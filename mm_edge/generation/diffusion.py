@@ -20,11 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine
-from mm_edge.generation.draft import Draft, drafted, words
+from mm_edge.generation.draft import Draft, Ids, drafted, likeliest
 from mm_edge.model.tokenizer import EOS, MASK
 
-Ids = NDArray[np.int64]
-"""[n, L]: of sentences side by side. Their few words are numpy's: its operations begin sooner than torch's."""
 FINAL = 0.95
 """A word at the beginning that is at least this probable, twice, is not edited any more."""
 
@@ -72,8 +70,8 @@ def side_by_side(
     confidences, final = np.zeros(ids.shape, np.float32), np.zeros(len(contexts), int)
     going, posts = np.ones(len(contexts), bool), np.zeros(len(contexts), int)
     for passes in range(1, max_passes + 1):
-        logits = _penalised(engine.decode(torch.from_numpy(ids), contexts), ids, thresholds.penalty)
-        probability, best = (each.numpy() for each in words(engine, logits, forbidden).max(-1))
+        logits = engine.decode(torch.from_numpy(ids), contexts)
+        probability, best = likeliest(engine, _penalised(engine, logits, ids, thresholds.penalty), forbidden)
         masked = ids == MASK
         posts += ~masked.any(1)
         filled = masked & going[:, None] & ((probability > thresholds.mask) | (passes == max_passes))
@@ -97,11 +95,11 @@ def side_by_side(
             return
 
 
-def _penalised(logits: Tensor, ids: Ids, penalty: float) -> Tensor:
-    """logits [n, L, V], each less likely to say the word before it."""
+def _penalised(engine: Engine, logits: Tensor, ids: Ids, penalty: float) -> Tensor:
+    """logits [n, L, S], each less likely to say the word before it."""
     if penalty:
-        before = torch.from_numpy(ids[:, :-1, None])
-        logits[:, 1:].scatter_add_(2, before, torch.full(before.shape, -penalty))
+        same = ids[:, :-1, None] == engine.tokenizer.sayable
+        logits[:, 1:] -= penalty * torch.from_numpy(same)
     return logits
 
 

@@ -16,6 +16,9 @@ from mm_edge.engine.base import Context, Engine
 from mm_edge.model.tokenizer import EOS, Tokenizer
 
 
+Ids = NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Draft:
     """A sentence after some passes. ids, confidences: one per token of the block; `done`: no pass is left that could
@@ -65,21 +68,38 @@ class Decoder(Protocol):
 
 
 def words(engine: Engine, logits: Tensor, forbidden: Sequence[int]) -> Tensor:
-    """Probabilities [..., V] of the words that may be said, from logits; zero for all where an engine gave no
-    number, and so an end without confidence."""
+    """Probabilities [..., S] of the words that may be said (`Tokenizer.sayable`), from logits; zero for all where an
+    engine gave no number, and so an end without confidence."""
     kept = logits.float().nan_to_num(nan=-torch.inf, posinf=-torch.inf)
-    kept[..., EOS + 1 : engine.tokenizer.first_spoken] = -torch.inf
-    kept[..., list(forbidden)] = -torch.inf
+    kept[..., engine.tokenizer.places(forbidden)] = -torch.inf
     return kept.softmax(-1).nan_to_num_(0.0)
 
 
+def likeliest(engine: Engine, logits: Tensor, forbidden: Sequence[int]) -> tuple[NDArray[np.float32], Ids]:
+    """The best of `words` [...]: its probability, and its id. In numpy, whose maximum along the last axis is the
+    quicker one."""
+    kept = logits.float().numpy()
+    kept = np.where(kept < np.inf, kept, -np.inf)
+    kept[..., engine.tokenizer.places(forbidden)] = -np.inf
+    best = kept.argmax(-1)
+    top = np.take_along_axis(kept, best[..., None], -1)
+    sums = np.exp(kept - np.where(top > -np.inf, top, 0.0)).sum(-1)
+    return 1 / np.maximum(sums, 1) * (sums > 0), engine.tokenizer.sayable[best]
+
+
+def drawn(probability: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    """Places [...] drawn from probabilities [..., S], of which the temperature takes the root."""
+    exact = probability.double()
+    return (exact.log() + temperature * gumbel(exact, generator)).argmax(-1)
+
+
 def gumbel(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Noise of the shape and type of `like`: what is largest of log probabilities [..., V] with it is a word drawn."""
+    """Noise of the shape and type of `like`: what is largest of log probabilities [..., S] with it is a word drawn."""
     uniform = torch.rand(like.shape, generator=generator, dtype=like.dtype)
     return -(-uniform.clamp(min=torch.finfo(like.dtype).tiny).log()).log()
 
 
-Row = Tensor | NDArray[np.int64] | NDArray[np.float32]
+Row = Tensor | Ids | NDArray[np.float32]
 
 
 def drafted(ids: Row, confidences: Row, passes: int, done: bool, tokenizer: Tokenizer, final: int = 0) -> Draft:

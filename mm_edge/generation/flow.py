@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine
-from mm_edge.generation.draft import Draft, drafted, words
+from mm_edge.generation.draft import Draft, drafted, likeliest
 from mm_edge.model.tokenizer import EOS
 
 
@@ -34,7 +34,7 @@ class FlowMap:
         for step in range(steps):
             now, then = (torch.full(clean.shape, each / steps) for each in (step, step + 1))
             logits, noisy = engine.flow(noisy, clean, now, then, context)
-            confidences, ids = words(engine, logits, forbidden).max(-1)
+            confidences, ids = likeliest(engine, logits, forbidden)
             done = step + 1 == steps
             yield drafted(ids, confidences, step + 1, done, engine.tokenizer, len(ids) if done else 0)
 
@@ -55,7 +55,7 @@ class Refinement:
         for passes in range(1, rounds + 1):
             now = kept.float()
             logits, _ = engine.flow(noisy, ids, now, torch.ones(ids.shape), context)
-            probability, best = words(engine, logits, forbidden).max(-1)
+            probability, best = map(torch.from_numpy, likeliest(engine, logits, forbidden))
             ids, confidences = torch.where(kept, ids, best), torch.where(kept, confidences, probability)
             kept = kept | (probability >= self.sure)
             share = ceil(int((~kept).sum()) / (rounds - passes + 1))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mm_edge.engine.base import Context, Engine
-from mm_edge.generation.draft import Draft, drafted, gumbel, words
+from mm_edge.generation.draft import Draft, drafted, drawn, words
 from mm_edge.model.tokenizer import MASK
 
 
@@ -37,21 +37,21 @@ class Voting:
         self, engine: Engine, context: Context, max_passes: int, forbidden: Sequence[int] = (), seed: int = 0
     ) -> Iterator[Draft]:
         generator = torch.Generator().manual_seed(seed)
-        drawn: list[Draft] = []
+        samples: list[Draft] = []
         independent = self.samples // 2 + 1 if self.remasks else self.samples
         passes = 0
         while True:
             begin = torch.full((engine.answer_length,), MASK)
-            if len(drawn) >= independent:
-                begin = _agreed(drawn)
+            if len(samples) >= independent:
+                begin = _agreed(samples)
             before = passes
             for draft in self._sample(engine, context, max_passes - before, forbidden, begin, generator):
                 passes = before + draft.passes
                 if draft.done:
-                    drawn.append(draft)
-                so_far = drawn if draft.done else [*drawn, draft]
+                    samples.append(draft)
+                so_far = samples if draft.done else [*samples, draft]
                 ended = draft.done and (
-                    (self.stops and self._decided(drawn)) or len(drawn) == self.samples or passes == max_passes
+                    (self.stops and self._decided(samples)) or len(samples) == self.samples or passes == max_passes
                 )
                 final = engine.answer_length if ended else 0
                 yield replace(self._winner(so_far, independent), passes=passes, done=ended, final=final)
@@ -67,21 +67,21 @@ class Voting:
         ids: Tensor,
         generator: torch.Generator,
     ) -> Iterator[Draft]:
-        confidences = torch.zeros(len(ids))
+        confidences, sayable = torch.zeros(len(ids)), torch.from_numpy(engine.tokenizer.sayable)
         for passes in range(1, max_passes + 1):
             probability = words(engine, engine.decode(ids[None], [context])[0], forbidden)
-            exact = probability.double()
-            drawn = (exact.log() + self.temperature * gumbel(exact, generator)).argmax(-1)
+            places = drawn(probability, self.temperature, generator)
+            best = sayable[places]
             masked = ids == MASK
             unsure = torch.special.entr(probability).sum(-1)
             filled = masked & (unsure < self.entropy)
             if not bool(filled.any()):
                 filled[torch.where(masked, unsure, torch.inf).argmin()] = True
             filled |= masked & torch.tensor(passes == max_passes)
-            whole = torch.where(masked, drawn, ids)
-            chance = probability.gather(-1, whole[:, None])[:, 0]
+            whole = torch.where(masked, best, ids)
+            chance = probability.gather(-1, torch.searchsorted(sayable, whole)[:, None])[:, 0]
             confidences = torch.where(masked | (confidences == 0), chance, confidences)
-            ids = torch.where(filled, drawn, ids)
+            ids = torch.where(filled, best, ids)
             done = not bool((ids == MASK).any())
             yield drafted(whole, confidences, passes, done, engine.tokenizer)
             if done:

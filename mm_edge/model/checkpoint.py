@@ -17,7 +17,7 @@ from torch import Tensor
 from mm_edge.model.network import Network, NetworkConfig
 from mm_edge.model.tokenizer import Tokenizer
 
-FORMAT = "mm_edge/10"
+FORMAT = "mm_edge/11"
 LANGUAGE = ("spoken", "heard", "sentences")
 """What the file keeps of the tokenizer."""
 

@@ -3,6 +3,7 @@
     encode      what the sensors show now            -> tokens, summary, pooled, facts, course
     read        the next CHUNK words of the log      -> their keys and values
     ask         QUESTIONS about the log              -> queries: what a compacted log has to serve
+    glance      the words of a request               -> what is asked, and how surely
     understand  a request and the scene              -> what is asked
     find        what is asked, scene and log         -> what an answer states: its claims
     tell        what SENTENCES sentences state       -> the same for each of them
@@ -40,9 +41,10 @@ from mm_edge.model.hints import pieces
 from mm_edge.model.network import ASKED, BEGIN, CLAIMS, KV, WINDOW, Network, NetworkConfig
 from mm_edge.model.observation import Observation
 from mm_edge.model.policy import QUERIES, STEPS
+from mm_edge.model.tokenizer import MASK
 
 GRAPHS = (
-    "encode", "read", "ask", "understand_short", "understand", "find_short", "find", "tell", "decode_short", "decode",
+    "encode", "read", "ask", "glance", "understand_short", "understand", "find_short", "find", "tell", "decode_short", "decode",
     "decodes_short", "decodes", "verify", "begin", "begins", "follow", "follows", "flow", "look", "steer",
 )  # fmt: skip
 SHORT = {"understand": 12, "find": 128, "decode": 12, "decodes": 12}
@@ -104,27 +106,40 @@ class Ask(Part):
         return torch.stack([each.transpose(0, 1).flatten(1, 2) for each in queries])
 
 
+class Glance(Part):
+    def forward(self, hinting: Tensor, name: Tensor) -> tuple[Tensor, ...]:
+        """As `Hints.glance` -> what Understand gives, and how much likelier the topic is than any other [1], 0 where
+        it is not known what the answer is found by."""
+        score, topics, about = self.network.hints.glance(hinting, name)
+        words = torch.stack([topics[:, 0], about], 1)
+        sure = (score[:, 0] - score[:, 1]) * (about != MASK)
+        return self.network.word(words), words, topics, score.softmax(-1), sure
+
+
 class Understand(Part):
-    def forward(self, request: Tensor, hinting: Tensor, bias: Tensor, scene_bias: Tensor, *scene: Tensor) -> Tensor:
+    def forward(
+        self, request: Tensor, hinting: Tensor, bias: Tensor, scene_bias: Tensor, *scene: Tensor
+    ) -> tuple[Tensor, ...]:
         """request: ids [1, t]; hinting: its pieces [1, MOST]; bias: [1, t]; scene: keys and values of each layer in
-        turn, as `look` gives them; scene_bias: [1, scene_length] -> what is asked: logits [1, ASKED, V]."""
+        turn, as `look` gives them; scene_bias: [1, scene_length] -> what is asked [1, ASKED, d], its likeliest words
+        [1, ASKED], and the likeliest topics, ids and probabilities [1, LIKELY]."""
         network = self.network
         seen = _parts(scene, scene_bias, network.config.layers)
-        return network.understand(request, torch.zeros(1), seen, bias, hinting)
+        logits = network.understand(request, torch.zeros(1), seen, bias, hinting)
+        odds, topics = logits[:, 0].softmax(-1).topk(LIKELY)
+        return network.meant(logits), logits.argmax(-1), topics, odds
 
 
 class Find(Part):
     def forward(self, asked: Tensor, scene_bias: Tensor, log_bias: Tensor, *known: Tensor) -> tuple[Tensor, ...]:
         """asked: as `understand` gives it; known: the scene as there, then the log as `_parts` takes it, seen from its
-        end, where the place 0 is; a short one has no memory -> the claims [1, CLAIMS, d], and the likeliest of them,
-        ids and probabilities [1, CLAIMS, LIKELY]."""
+        end, where the place 0 is; a short one has no memory -> the claims [1, CLAIMS, d], and what is likeliest beside
+        the topic, ids and probabilities [1, STATED, LIKELY]."""
         network, layers = self.network, self.network.config.layers
         scene, log = _parts(known[: 2 * layers], scene_bias, layers), _parts(known[2 * layers :], log_bias, layers)
-        meant = network.meant(asked)
-        found = network.find(meant, torch.zeros(1), [*log, *scene])
-        stated = torch.cat([meant[:, :1], network.meant(found)], 1)
-        odds, claims = torch.cat([asked[:, :1], found], 1).softmax(-1).topk(LIKELY)
-        return stated, claims, odds
+        found = network.find(asked, torch.zeros(1), [*log, *scene])
+        odds, claims = found.softmax(-1).topk(LIKELY)
+        return torch.cat([asked[:, :1], network.meant(found)], 1), claims, odds
 
 
 class Tell(Part):
@@ -135,19 +150,19 @@ class Tell(Part):
 
 class Decode(Part):
     def forward(self, ids: Tensor, style: Tensor, claims: Tensor) -> Tensor:
-        """ids [B, L], claims [B, CLAIMS, d] as `find` gives them -> logits [B, L, V]."""
+        """ids [B, L], claims [B, CLAIMS, d] as `find` gives them -> logits [B, L, S]."""
         return self.network.answer(ids, style, claims)
 
 
 class Verify(Part):
     def forward(self, ids: Tensor, style: Tensor, claims: Tensor) -> Tensor:
-        """ids [1, L]: BEGIN and the answer but for its last word; claims: as for Decode -> logits [1, L, V]."""
+        """ids [1, L]: BEGIN and the answer but for its last word; claims: as for Decode -> logits [1, L, S]."""
         return self.network.follow(ids, style, claims)[0]
 
 
 class Begin(Part):
     def forward(self, style: Tensor, claims: Tensor) -> tuple[Tensor, ...]:
-        """claims: as for Decode -> logits [B, 1, V], k, v [layers, B, heads, CLAIMS + 1, d_head]."""
+        """claims: as for Decode -> logits [B, 1, S], k, v [layers, B, heads, CLAIMS + 1, d_head]."""
         logits, cache = self.network.follow(torch.full((len(claims), 1), BEGIN), style, claims)
         return logits, *_stacked(cache)
 
@@ -157,7 +172,7 @@ class Follow(Part):
         self, ids: Tensor, style: Tensor, place: Tensor, said_k: Tensor, said_v: Tensor, said_bias: Tensor
     ) -> tuple[Tensor, ...]:
         """ids [B, 1], the word before `place` [1]; said_k and said_v [layers, B, heads, CLAIMS + L, d_head], of the
-        claims and of the words before that one; said_bias [B, CLAIMS + L] -> logits [B, 1, V], k, v [layers, B, heads,
+        claims and of the words before that one; said_bias [B, CLAIMS + L] -> logits [B, 1, S], k, v [layers, B, heads,
         1, d_head]."""
         logits, cache = self.network.go_on(ids, style, place, _past(said_k, said_v, said_bias))
         return logits, *_stacked(cache)
@@ -167,7 +182,7 @@ class Flow(Part):
     def forward(
         self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, style: Tensor, claims: Tensor
     ) -> tuple[Tensor, ...]:
-        """As `Network.flow` -> logits [1, L, V], and the noisy answer at the time `then` [1, L, d]."""
+        """As `Network.flow` -> logits [1, L, S], and the noisy answer at the time `then` [1, L, d]."""
         logits, mean = self.network.flow(noisy, clean, now, then, style, claims)
         return logits, moved(noisy, mean, *(at(self.network.clock, time) for time in (now, then)))
 
@@ -221,9 +236,10 @@ def _stacked(cache: Sequence[KV]) -> tuple[Tensor, Tensor]:
     return torch.stack([k for k, _ in cache]), torch.stack([v for _, v in cache])
 
 
-def graphs(network: Network) -> dict[str, Graph]:
-    """Those of GRAPHS, by name. The network is merged: it is not for training or saving any more."""
-    network.merge()
+def graphs(network: Network, first_spoken: int) -> dict[str, Graph]:
+    """Those of GRAPHS, by name. The network is merged: it is not for training or saving any more. first_spoken: the
+    smallest id of a word of a sentence; S words are: the end, and those from there on."""
+    network.merge(first_spoken)
     cut = {graph.name: graph for graph in (*_finding(network), *_wording(network))}
     return {name: cut[name] for name in GRAPHS}
 
@@ -252,8 +268,10 @@ def _finding(network: Network) -> tuple[Graph, ...]:
     }
     hidden = torch.zeros(1, config.scene_length)
     scene = _layered(config, "scene", config.scene_length)
-    asked = {"asked": torch.zeros(1, ASKED, config.vocabulary)}
+    asked = {"asked": torch.zeros(1, ASKED, config.d)}
     questions = {"asked": torch.zeros(QUESTIONS, ASKED, dtype=torch.long)}
+    understood = ("meant", "words", "topics", "odds")
+    glanced = {"hinting": pieces(""), "name": torch.zeros(1, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
 
     def request(length: int) -> dict[str, Tensor]:
@@ -272,8 +290,9 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
         Graph("read", Read(network), chunk | start | log, ("k", "v")),
         Graph("ask", Ask(network), questions | start | log, ("queries",)),
+        Graph("glance", Glance(network), glanced, (*understood, "sure")),
         *(
-            Graph(name, Understand(network), request(length) | {"scene_bias": hidden} | scene, ("asked",))
+            Graph(name, Understand(network), request(length) | {"scene_bias": hidden} | scene, understood)
             for name, length in by_length("understand", config.request_length).items()
         ),
         *(

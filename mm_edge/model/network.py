@@ -140,6 +140,7 @@ class Network(nn.Module):
         self.sureness = nn.Parameter(torch.tensor(1.0))
         self.motion, self.course = Motion(d, config.history_slots), Course(config.history_slots)
         self.queries = nn.Parameter(torch.randn(QUERIES, d))
+        self._first_spoken = 1
         self.policy = Policy(d, config.policy, config.policy // 32, config.layers)
         nn.init.normal_(self.words.weight, std=0.02)
         nn.init.normal_(self.standing.weight, std=0.02)
@@ -153,6 +154,10 @@ class Network(nn.Module):
     def meant(self, logits: Tensor) -> Tensor:
         """The mean of all words [..., d], weighted by their probability; logits: [..., V]."""
         return logits.softmax(-1) @ self._table()
+
+    def _aloud(self, rows: Tensor) -> Tensor:
+        """Of something that every word has [V, ...], what the words of sentences have."""
+        return torch.cat([rows[:1], rows[self._first_spoken :]])
 
     def _table(self) -> Tensor:
         """Marks have codes that never learn: what a network learns about one it has learnt about all of them."""
@@ -253,7 +258,7 @@ class Network(nn.Module):
         """As `follow`, of the word [B, 1] at `place` [1], with the keys and values of all that came before."""
         x = self.word(ids) + self.in_turn + self.answer_place[place.long()] + self.answer_styles(style)[:, None]
         states, cache, _ = self._run(x, CLAIMS + place, torch.zeros(1), [said], _all(), "word")
-        return self.say(states[-1]), cache
+        return self.say(states[-1], aloud=True), cache
 
     def flow(
         self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, style: Tensor, claims: Tensor
@@ -271,7 +276,7 @@ class Network(nn.Module):
         x = torch.where((now >= 1)[..., None], self.word(clean), noisy @ colour * level)
         x = x + self.flow_time(torch.cat([ramps(now), ramps(then)], -1))
         logits, _ = self._worded(x, style, claims, _all())
-        return logits, self.meant(logits) @ white
+        return logits, logits.softmax(-1) @ self._aloud(self._table()) @ white
 
     def noise(self) -> Tensor:
         """[2, d, d]: what turns white noise into noise over all words, as the trunk sees it, and back."""
@@ -287,22 +292,24 @@ class Network(nn.Module):
         hidden = torch.full((1, 1, CLAIMS, length), HIDDEN)
         mask = torch.cat([F.pad(hidden, (CLAIMS, 0)), apart], 2)
         states, cache, _ = self._run(x, torch.arange(CLAIMS + length), torch.zeros(1), (), mask, "word")
-        return self.say(states[-1][:, CLAIMS:]), cache
+        return self.say(states[-1][:, CLAIMS:], aloud=True), cache
 
-    def say(self, state: Tensor) -> Tensor:
-        """The trunk's last state [B, L, d] -> logits [B, L, V]. A mark is read where a word's own code is, or where the
+    def say(self, state: Tensor, aloud: bool = False) -> Tensor:
+        """The trunk's last state [B, L, d] -> logits [B, L, V], aloud: [B, L, S], only of words of sentences. A mark is read where a word's own code is, or where the
         matching heads write, by which is the likelier place (a pointer: Vinyals et al. 2015)."""
         said = self.norm(state)
-        words = F.linear(said, self.words.weight, self.unsaid)
+        weight, unsaid = self.words.weight, self.unsaid
+        words = F.linear(said, self._aloud(weight), self._aloud(unsaid)) if aloud else F.linear(said, weight, unsaid)
         size = self.config.code_length
         places = torch.stack([said[..., first : first + size] for first in (0, *_copies(size))], -2)
         code = (self.reading(said).softmax(-1)[..., None] * places).sum(-2)
         marks = F.linear(code, self.codes[:, :size] * self.sureness * self.config.d**-0.5) + self.copying(said)
         return torch.cat([words, marks], -1)
 
-    def merge(self) -> None:
-        """Give every step matrices of its own, with what it adds: quicker to run. Such a network is not for saving."""
-        self._noise = self.noise()
+    def merge(self, first_spoken: int = 1) -> None:
+        """Give every step matrices of its own, with what it adds, and score for sentences only what they may hold: the
+        end, and the words from `first_spoken` on. Quicker to run; such a network is not for saving."""
+        self._noise, self._first_spoken = self.noise(), first_spoken
         for step, adapters in [*self.steps.items()]:
             if isinstance(adapters[0], Adapter):  # type: ignore[index]
                 own = copy.deepcopy(self.blocks)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 EOS, MASK, STYLE = 0, 1, 2
 SPECIAL = ("<eos>", "<mask>", "<style>")
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789'?"
@@ -30,6 +32,8 @@ class Tokenizer:
         self.tokens = (*SPECIAL, *(f"#{letter}" for letter in LETTERS), *self.heard, *self.spoken)
         self.first_spoken = len(self.tokens) - len(self.spoken)
         """The smallest id of a spoken word: of what lies below, an answer may hold EOS only."""
+        self.sayable = np.array([EOS, *range(self.first_spoken, len(self.tokens))])
+        """The ids that an answer may hold, in the order in which engines score them."""
         self._ids = {token: index for index, token in enumerate(self.tokens)}
         self.marks = [index for token, index in self._ids.items() if token.startswith(MARKS)]
         self.mark_set = frozenset(self.marks)
@@ -42,6 +46,11 @@ class Tokenizer:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def places(self, ids: Iterable[int]) -> list[int]:
+        """Where `sayable` holds these ids, as far as it does."""
+        before = self.first_spoken - 1
+        return [max(EOS, index - before) for index in ids if index == EOS or index > before]
 
     def id(self, word: str) -> int | None:
         """The id of a whole word, None when it is not known."""

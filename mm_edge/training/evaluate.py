@@ -110,12 +110,12 @@ def recalled(engine: Engine, first_seed: int, drives: int, words: int) -> Iterat
 
 def asked_now(engine: Engine, first_seed: int, drives: int) -> Iterator[Asked]:
     """What `posed_now` asks, understood."""
-    return (_asked(engine, posed) for posed in posed_now(engine, first_seed, drives))
+    return (answerable(engine, posed) for posed in posed_now(engine, first_seed, drives))
 
 
 def asked_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Asked]:
     """What `posed_past` asks, understood."""
-    return (_asked(engine, posed) for posed in posed_past(engine, first_seed, drives, words))
+    return (answerable(engine, posed) for posed in posed_past(engine, first_seed, drives, words))
 
 
 def posed_now(engine: Engine, first_seed: int, drives: int) -> Iterator[Posed]:
@@ -189,7 +189,8 @@ def evaluate(engine: Engine, asked: Asked) -> Pair:
     return tuple(outcome(asked, draft) for draft in (better[-1] if better else first, first))  # type: ignore[return-value]
 
 
-def _asked(engine: Engine, posed: Posed) -> Asked:
+def answerable(engine: Engine, posed: Posed) -> Asked:
+    """A question, once it is understood."""
     context = posed.understood(engine, engine.look(posed.past, posed.percept))
     return Asked(posed.question, context, posed.forbidden(engine), posed.percept.facts, posed.drive.seed)
 

@@ -89,6 +89,7 @@ def hints(requests: Sequence[str], families: Sequence[str], tokenizer: Tokenizer
         made.weight[:PIECES, place] = WEIGHT * torch.from_numpy(weights)
         made.bias[place] = WEIGHT * float(bias)
         made.kinds[place] = tokenizer.claims(ABOUT_KIND.get(family, ""), 1)[0]
+        made.named[place] = any("@" in text for text, own in zip(requests, families, strict=True) if own == family)
     return made
 
 

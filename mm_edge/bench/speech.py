@@ -30,7 +30,17 @@ from mm_edge.generation.voting import Voting
 from mm_edge.memory.digest import claim
 from mm_edge.model.events import EVENTS
 from mm_edge.model.network import CLAIMS, STYLES
-from mm_edge.training.evaluate import DURATION_S, Asked, answerable, asked_now, asked_past, outcome, posed_now, said, seen
+from mm_edge.training.evaluate import (
+    DURATION_S,
+    Asked,
+    answerable,
+    asked_now,
+    asked_past,
+    outcome,
+    posed_now,
+    said,
+    seen,
+)
 from mm_edge.world.drive import Drive
 from mm_edge.world.grammar import Facts, draw, facts_of, parse, write
 from mm_edge.world.journey import Journey

@@ -62,6 +62,11 @@ class Scene:
     states_bias: Tensor
     course: Tensor
 
+    @cached_property
+    def layers(self) -> list[Tensor]:
+        """Keys and values of each layer in turn, in a batch of one."""
+        return _layers(self.k, self.v)
+
 
 @dataclass(frozen=True)
 class Context:
@@ -98,6 +103,11 @@ class Log:
         return self.start + len(self.ids)
 
     @cached_property
+    def layers(self) -> list[Tensor]:
+        """Of each layer in turn keys, values and what a memory has of it, in a batch of one."""
+        return _layers(self.k, self.v, self.memory)
+
+    @cached_property
     def from_here(self) -> Log:
         """As it is asked: its keys seen from its end, where the place 0 is. A short one of which nothing was compacted
         is cut, and has no memory. Kept, since most logs are asked several times."""
@@ -110,6 +120,11 @@ class Log:
 
 
 Memory = Sequence[tuple[Tensor, Tensor, Tensor]]
+
+
+def _layers(k: Tensor, v: Tensor, memory: Memory = ()) -> list[Tensor]:
+    more: Sequence[Sequence[Tensor]] = memory or [()] * len(k)
+    return [part[None] for first, second, own in zip(k, v, more, strict=True) for part in (first, second, *own)]
 
 
 @dataclass(frozen=True)

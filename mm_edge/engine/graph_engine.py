@@ -115,12 +115,11 @@ class GraphEngine:
         return Scene(k[:, 0], v[:, 0], bias, states, states_bias, course[0])
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
-        shown, seen = scene.bias[None], _layers(scene.k, scene.v)
+        shown, seen = scene.bias[None], scene.layers
         asked, words, *topics = self._understood(text, shown, *seen)
         known = (log or self._nothing).from_here
         graph = "find" if known.memory else "find_short"
-        told = _layers(known.k, known.v, known.memory)
-        stated, *found = self.runner.run(graph, asked, shown, known.bias[None], *seen, *told)
+        stated, *found = self.runner.run(graph, asked, shown, known.bias[None], *seen, *known.layers)
         ids, odds = (torch.cat([first, more[0]]).tolist() for first, more in zip(topics, found, strict=True))
         claims = tuple(tuple(zip(*pair, strict=True)) for pair in zip(ids, odds, strict=True))
         by = [self.tokenizer.tokens[index] for index in words[0].tolist()] if text else []
@@ -154,20 +153,20 @@ class GraphEngine:
 
     def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
         _check(ids, contexts)
-        found: dict[int, Tensor] = {}
+        found = np.full((len(ids), self.answer_length, len(self.tokenizer.sayable)), HIDDEN, np.float32)
+        open_ = (ids.numpy() == MASK) | (ids.numpy() == EOS)
+        missing = np.ones(len(ids), bool)
         for graph, length in by_length("decode", self.answer_length).items():
-            rows = [row for row in range(len(ids)) if row not in found and _unsaid(ids[row, length:])]
-            if not rows:
+            rows = (missing & open_[:, length:].all(1)).nonzero()[0]
+            if not len(rows):
                 continue
             words, *known = self._asked(ids[rows], [contexts[row] for row in rows])
             name = graph if len(rows) == 1 else graph.replace("decode", "decodes")
             (logits,) = self.runner.run(name, words[:, :length].contiguous(), *known)
-            logits = logits.cpu()
-            ends = (logits[:, :-1].numpy().argmax(-1) == EOS).any(1)
-            for row, each, end in zip(rows, logits, ends, strict=False):
-                if end or length == self.answer_length:
-                    found[row] = _ended(each, self.answer_length)
-        return torch.stack([found[row] for row in range(len(ids))])
+            found[rows, :length] = logits.cpu().numpy()[: len(rows)]
+            found[rows, length:, EOS] = 0.0
+            missing[rows] = (found[rows, : length - 1].argmax(-1) != EOS).all(1)
+        return torch.from_numpy(found)
 
     def verify(self, ids: Tensor, context: Context) -> Tensor:
         before = F.pad(ids[:-1], (1, 0), value=BEGIN)
@@ -245,32 +244,13 @@ def _filled(rows: Tensor, count: int) -> Tensor:
     return torch.cat([rows, rows[:1].expand(count - len(rows), *rows.shape[1:])]).contiguous()
 
 
-def _unsaid(ids: Tensor) -> bool:
-    """Whether these words may be left out behind the end of an answer: none of them was said."""
-    return bool(((ids == MASK) | (ids == EOS)).all())
-
-
-def _ended(logits: Tensor, length: int) -> Tensor:
-    """Logits [l, S] of a sentence that ends in its first l words, for all `length` of them."""
-    more = length - len(logits)
-    whole = F.pad(logits, (0, 0, 0, more), value=HIDDEN)
-    whole[len(logits) :, EOS] = 0.0
-    return whole
-
-
 def _number(value: float) -> Tensor:
     return torch.tensor([float(value)])
 
 
 def _log(log: Log) -> list[Tensor]:
     """A log as most graphs take it: its bias, then its layers."""
-    return [log.bias[None], *_layers(log.k, log.v, log.memory)]
-
-
-def _layers(k: Tensor, v: Tensor, memory: Memory = ()) -> list[Tensor]:
-    """Of each layer in turn keys, values and what a memory has of it, in a batch of one."""
-    more: Sequence[Sequence[Tensor]] = memory or [()] * len(k)
-    return [part[None] for first, second, own in zip(k, v, more, strict=True) for part in (first, second, *own)]
+    return [log.bias[None], *log.layers]
 
 
 def _widened(layer: tuple[Tensor, Tensor, Tensor], slots: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,7 +15,6 @@ from torch import Tensor
 from mm_edge.engine.base import Context, Engine
 from mm_edge.model.tokenizer import EOS, Tokenizer
 
-
 Ids = NDArray[np.int64]
 
 
@@ -79,7 +78,7 @@ def likeliest(engine: Engine, logits: Tensor, forbidden: Sequence[int]) -> tuple
     """The best of `words` [...]: its probability, and its id. In numpy, whose maximum along the last axis is the
     quicker one."""
     kept = logits.float().numpy()
-    kept = np.where(kept < np.inf, kept, -np.inf)
+    kept = np.where(kept < np.inf, kept, np.float32(-np.inf))
     kept[..., engine.tokenizer.places(forbidden)] = -np.inf
     best = kept.argmax(-1)
     top = np.take_along_axis(kept, best[..., None], -1)

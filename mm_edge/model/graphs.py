@@ -44,8 +44,8 @@ from mm_edge.model.policy import QUERIES, STEPS
 from mm_edge.model.tokenizer import MASK
 
 GRAPHS = (
-    "encode", "read", "ask", "glance", "understand_short", "understand", "find_short", "find", "tell", "decode_short", "decode",
-    "decodes_short", "decodes", "verify", "begin", "begins", "follow", "follows", "flow", "look", "steer",
+    "encode", "read", "ask", "glance", "understand_short", "understand", "find_short", "find", "tell", "decode_short",
+    "decode", "decodes_short", "decodes", "verify", "begin", "begins", "follow", "follows", "flow", "look", "steer",
 )  # fmt: skip
 SHORT = {"understand": 12, "find": 128, "decode": 12, "decodes": 12}
 """Tokens of a request, a log or a sentence up to which it has a graph of its own, called "_short": most are no
@@ -112,7 +112,7 @@ class Glance(Part):
         it is not known what the answer is found by."""
         score, topics, about = self.network.hints.glance(hinting, name)
         words = torch.stack([topics[:, 0], about], 1)
-        sure = (score[:, 0] - score[:, 1]) * (about != MASK)
+        sure = (score[:, 0] - score[:, -1]) * (about != MASK)
         return self.network.word(words), words, topics, score.softmax(-1), sure
 
 

@@ -65,10 +65,10 @@ class Hints(nn.Module):
         return torch.stack([topic, asked[:, 1] + KIND_GAIN * kind], 1)
 
     def glance(self, pieces: Tensor, name: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is asked, by hints alone: the scores of the two likeliest topics [B, 2], their words, and by which word
-        the answer to the first is found [B], MASK where hints cannot tell. name: [B], the only name in a request, EOS
-        where there is none."""
-        best, topics = self._score(pieces).topk(2)
+        """What is asked, by hints alone: the scores of the two likeliest topics [B, 2], if there are two, their words,
+        and by which word the answer to the first is found [B], MASK where hints cannot tell. name: [B], the only name
+        in a request, EOS where there is none."""
+        best, topics = self._score(pieces).topk(min(2, len(self.ids)))
         kind, named = self.kinds[topics[:, 0]], self.named[topics[:, 0]]
         is_named = name != EOS
         about = torch.where(is_named, name, kind)
@@ -80,6 +80,7 @@ class Hints(nn.Module):
         rarity = F.embedding(pieces, self.rarity[:, None])
         length = rarity.square().sum(1).sqrt()
         return (rarity * F.embedding(pieces, self.weight)).sum(1) / length.clamp(min=1) + self.bias * (length > 0)
+
 
 def pieces(text: str) -> Tensor:
     """Of a text [1, MOST], filled up."""

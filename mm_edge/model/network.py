@@ -295,8 +295,9 @@ class Network(nn.Module):
         return self.say(states[-1][:, CLAIMS:], aloud=True), cache
 
     def say(self, state: Tensor, aloud: bool = False) -> Tensor:
-        """The trunk's last state [B, L, d] -> logits [B, L, V], aloud: [B, L, S], only of words of sentences. A mark is read where a word's own code is, or where the
-        matching heads write, by which is the likelier place (a pointer: Vinyals et al. 2015)."""
+        """The trunk's last state [B, L, d] -> logits [B, L, V], or [B, L, S] of the words of sentences alone. A mark is
+        read where a word's own code is, or where the matching heads write, by which is the likelier place (a pointer:
+        Vinyals et al. 2015)."""
         said = self.norm(state)
         weight, unsaid = self.words.weight, self.unsaid
         words = F.linear(said, self._aloud(weight), self._aloud(unsaid)) if aloud else F.linear(said, weight, unsaid)

@@ -69,7 +69,7 @@ def network(tokenizer: Tokenizer) -> Network:
 def engine(tokenizer: Tokenizer) -> GraphEngine:
     """Of a network with the same weights."""
     own = untrained(tokenizer)
-    return GraphEngine(own.config, tokenizer, TorchRunner(own, torch.device("cpu")))
+    return GraphEngine(own.config, tokenizer, TorchRunner(own, tokenizer.first_spoken, torch.device("cpu")))
 
 
 @pytest.fixture(scope="module")

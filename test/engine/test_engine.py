@@ -57,6 +57,33 @@ def test_answers_without_eyes(engine: Engine, state: VehicleState, text: str, an
     assert said(engine, Observation(0, state=state), text) == answer
 
 
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("how fast are we", []),
+        ("what is the state of the @3", []),
+        ("please tell me, what was the speed limit on the last sign", []),
+        ("", ["understand_short"]),
+        ("and what about it", ["understand_short"]),
+        ("how long did i talk to somebody", ["understand_short"]),
+        ("who called before @3 or after @5", ["understand_short"]),
+    ],
+)
+def test_a_request_is_read_unless_its_words_leave_no_doubt(
+    engine: GraphEngine, monkeypatch: pytest.MonkeyPatch, text: str, reads: list[str]
+) -> None:
+    scene = engine.look(None, engine.encode(Drive(DRIVE, 2.0).observation(1.0)))
+    ran: list[str] = []
+    run = engine.runner.run
+    monkeypatch.setattr(engine.runner, "run", lambda graph, *inputs: ran.append(graph) or run(graph, *inputs))
+    glanced = engine.prefill(scene, text, 1)
+    assert [graph for graph in ran if graph.startswith("understand")] == reads
+    monkeypatch.setattr("mm_edge.engine.graph_engine.SURE", np.inf)
+    whole = engine.prefill(scene, text, 1)
+    assert glanced.asked == whole.asked
+    assert [likely[0][0] for likely in glanced.claims] == [likely[0][0] for likely in whole.claims]
+
+
 def test_a_sentence_in_the_short_block_is_that_of_the_long_one(engine: GraphEngine, monkeypatch) -> None:
     rng = np.random.default_rng(0)
     said = {True: [], False: []}

@@ -32,6 +32,7 @@ pytest.importorskip("onnxscript")
 pytestmark = pytest.mark.timeout(600)  # tracing takes a few seconds for each graph
 
 SURE = 20.0
+FIRST_SPOKEN = new_tokenizer().first_spoken
 
 
 def save_random(path: Path, seed: int) -> None:
@@ -219,8 +220,8 @@ def test_too_long_a_log_is_refused(weights: Path) -> None:
 def test_a_graph_makes_nothing_on_another_device(weights: Path, name: str) -> None:
     """As a GPU needs it; "meta" is a device that computes nothing and takes no tensor of another one."""
     meta = torch.device("meta")
-    runner = TorchRunner(graphs_of(weights), meta)
-    graph = graphs(graphs_of(weights))[name]
+    runner = TorchRunner(graphs_of(weights), FIRST_SPOKEN, meta)
+    graph = graphs(graphs_of(weights), FIRST_SPOKEN)[name]
     outputs = runner.run(name, *(tensor.to(meta) for tensor in graph.inputs.values()))
     assert len(outputs) == len(graph.outputs)
     assert {output.device for output in outputs} == {meta}
@@ -234,7 +235,7 @@ def graphs_of(weights: Path) -> Network:
 
 def test_facts_are_cut_where_they_were_joined(weights: Path) -> None:
     network, inputs = graphs_of(weights), features([Observation(0)])
-    *_, joined, _ = graphs(network)["encode"].module(*vars(inputs).values())
+    *_, joined, _ = graphs(network, FIRST_SPOKEN)["encode"].module(*vars(inputs).values())
     facts = network.encoder(inputs).facts
     assert all(torch.equal(part, facts[name][0]) for name, part in split_facts(joined[0]).items())
 
@@ -278,7 +279,7 @@ def test_an_engine_that_puts_out_something_else_is_refused_and_the_next_one_runs
 ) -> None:
     other = tmp_path / "other.safetensors"
     save_random(other, seed=1)
-    right, cut = find(weights, "onnxruntime", "fp32", cache), graphs(load(other)[0])
+    right, cut = find(weights, "onnxruntime", "fp32", cache), graphs(load(other)[0], FIRST_SPOKEN)
     wrong = shutil.copytree(right, tmp_path / right.name)
     for name in ("decode_short", "decode"):
         write_onnx(cut[name], wrong / f"{name}.onnx")

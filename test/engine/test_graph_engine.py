@@ -20,22 +20,26 @@ CONFIG = NetworkConfig(len(TOKENIZER), 2, d=32, layers=2, heads=4, conv=4, answe
 COUNTS = pytest.mark.parametrize("count", range(1, SENTENCES + 1))
 
 
-@pytest.fixture(scope="module")
-def network() -> Network:
+def made() -> Network:
     """As if trained: nothing is zero any more."""
     torch.manual_seed(0)
-    made = Network(CONFIG)
-    for parameter in made.parameters():
+    network = Network(CONFIG)
+    for parameter in network.parameters():
         if parameter.ndim > 1 and not parameter.any():
             nn.init.normal_(parameter, std=0.1)
-    return made.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
-def engine(network: Network) -> GraphEngine:
-    copy = Network(CONFIG)
-    copy.load_state_dict(network.state_dict())
-    return GraphEngine(CONFIG, TOKENIZER, TorchRunner(copy, torch.device("cpu")))
+def network() -> Network:
+    merged = made()
+    merged.merge(TOKENIZER.first_spoken)
+    return merged
+
+
+@pytest.fixture(scope="module")
+def engine() -> GraphEngine:
+    return GraphEngine(CONFIG, TOKENIZER, TorchRunner(made(), TOKENIZER.first_spoken, torch.device("cpu")))
 
 
 def claims(count: int) -> list[list[int]]:
@@ -67,7 +71,7 @@ def test_what_is_told_is_what_the_network_makes_of_it(network: Network, engine: 
 def test_several_sentences_in_a_pass_are_each_as_alone(network: Network, engine: GraphEngine, count: int) -> None:
     contexts, ids = engine.tell(claims(count), 2), answers(count)
     together = engine.decode(ids, contexts)
-    assert together.shape == (count, CONFIG.answer_length, len(TOKENIZER))
+    assert together.shape == (count, CONFIG.answer_length, len(TOKENIZER.sayable))
     for row in range(count):
         alone = engine.decode(ids[row : row + 1], contexts[row : row + 1])
         assert torch.allclose(together[row], alone[0], atol=1e-4)
@@ -116,8 +120,8 @@ class Ending:
     def run(self, graph: str, *inputs: Tensor) -> tuple[Tensor, ...]:
         self.ran.append(graph)
         ids = inputs[0]
-        logits = torch.zeros(*ids.shape, len(TOKENIZER))
-        logits[..., 50] = 1.0
+        logits = torch.zeros(*ids.shape, len(TOKENIZER.sayable))
+        logits[..., 20] = 1.0
         for row, style in zip(logits, inputs[1].tolist(), strict=True):
             row[self.ends[style] :, EOS] = 2.0
         return (logits,)
@@ -142,7 +146,7 @@ def test_a_sentence_that_does_not_end_in_the_short_block_is_made_in_the_long_one
     contexts = [Context(torch.zeros(4, 32), row) for row in range(len(ends))]
     logits = engine.decode(torch.full((len(ends), 20), MASK), contexts)
     assert runner.ran == ran
-    assert logits.shape == (len(ends), 20, len(TOKENIZER))
+    assert logits.shape == (len(ends), 20, len(TOKENIZER.sayable))
     said = logits.softmax(-1).argmax(-1) == EOS
     assert said.long().argmax(1).tolist() == ends
     assert said.sum(1).tolist() == [20 - end for end in ends]

@@ -50,18 +50,21 @@ class Fake:
     def decode(self, ids: Tensor, contexts: Sequence[Context]) -> Tensor:
         self.passes += 1
         self.shown.append(ids.clone())
-        return torch.stack([self._block(tuple(row.tolist()), c.style) for row, c in zip(ids, contexts, strict=True)])
+        rows = [self._block(tuple(row.tolist()), c.style) for row, c in zip(ids, contexts, strict=True)]
+        return aloud(torch.stack(rows))
 
     def verify(self, ids: Tensor, context: Context) -> Tensor:
         self.passes += 1
-        return torch.stack([self._after(tuple(ids[:place].tolist()), context.style) for place in range(len(ids))])
+        rows = [self._after(tuple(ids[:place].tolist()), context.style) for place in range(len(ids))]
+        return aloud(torch.stack(rows))
 
     def follow(self, ids: Tensor, contexts: Sequence[Context], said: list[Ids] | None) -> tuple[Tensor, list[Ids]]:
         """Here `said` are the words themselves."""
         self.passes += 1
         new: Iterable[Ids] = ((),) * len(ids) if said is None else ((word,) for word in ids.tolist())
         whole = [(*before, *word) for before, word in zip(said or [()] * len(ids), new, strict=True)]
-        return torch.stack([self._after(row, c.style) for row, c in zip(whole, contexts, strict=True)]), whole
+        rows = [self._after(row, c.style) for row, c in zip(whole, contexts, strict=True)]
+        return aloud(torch.stack(rows)), whole
 
     def flow(self, noisy: Tensor, clean: Tensor, now: Tensor, then: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         self.passes += 1
@@ -69,7 +72,12 @@ class Fake:
         self.noise.append(noisy.clone())
         seen = torch.where(now < 1, MASK, clean)
         logits = self._block((*seen.tolist(), round(1000 * float(noisy.sum()))), context.style)
-        return logits, noisy / 2
+        return aloud(logits), noisy / 2
+
+
+def aloud(logits: Tensor) -> Tensor:
+    """Those of the words that engines score."""
+    return logits[..., TOKENIZER.sayable]
 
 
 def context(style: int = 1) -> Context:

@@ -30,7 +30,7 @@ def engine() -> GraphEngine:
     torch.manual_seed(0)
     network = Network(CONFIG)
     name_values(network, TOKENIZER)
-    return GraphEngine(CONFIG, TOKENIZER, TorchRunner(network.eval()))
+    return GraphEngine(CONFIG, TOKENIZER, TorchRunner(network.eval(), TOKENIZER.first_spoken))
 
 
 class Later:

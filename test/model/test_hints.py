@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm_edge.model.hints import MOST, PIECES, Hints, numbers, pieces
-from mm_edge.model.tokenizer import EOS
+from mm_edge.model.tokenizer import EOS, MASK
 
 ASKED = torch.tensor([[[0.0, 1.0, 2.0, 3.0], [4.0, 3.0, 2.0, 1.0]]])
 """Scores of four words for a topic, and for what the answer is found by."""
@@ -83,3 +83,44 @@ def test_without_a_text_there_are_no_hints() -> None:
 
 def test_nothing_fitted_says_nothing() -> None:
     assert torch.equal(Hints(4, 2)(ASKED, pieces("how much oil is left")), ASKED)
+
+
+NAME = 3
+
+
+def glanced(made: Hints, text: str, name: int = EOS) -> tuple[int, int]:
+    """The likeliest topic, and what its answer is found by."""
+    score, topics, about = made.glance(pieces(text), torch.tensor([name]))
+    assert score.shape == topics.shape == (1, 2)
+    assert float(score[0, 0]) >= float(score[0, 1])
+    return int(topics[0, 0]), int(about)
+
+
+def test_a_glance_tells_the_likeliest_topic_and_how_likely_both_are() -> None:
+    score, topics, _ = hints("oil", 1.0).glance(pieces("oil"), torch.tensor([EOS]))
+
+    assert torch.allclose(score, torch.tensor([[len(numbers("oil")) ** 0.5, 0.0]]))
+    assert topics.tolist() == [[2, 1]]
+
+
+def test_a_glance_tells_what_the_answer_is_found_by() -> None:
+    made = hints("oil", 1.0)
+    assert glanced(made, "oil") == (2, EOS), "nothing"
+    made.kinds[1] = 3
+    assert glanced(made, "oil") == (2, 3), "a kind of line"
+    made.named[1] = True
+    assert glanced(made, "oil") == (2, 3), "a kind of line, where no name is said"
+    assert glanced(made, "oil", NAME) == (2, NAME)
+
+
+def test_a_glance_does_not_tell_what_only_reading_can() -> None:
+    made = hints("oil", 1.0)
+    assert glanced(made, "oil", NAME) == (2, MASK), "a name that nobody expects"
+    made.named[1] = True
+    assert glanced(made, "oil") == (2, MASK), "no name where there should be one"
+
+
+def test_the_only_topic_can_be_glanced_at() -> None:
+    score, topics, about = Hints(4, 1).glance(pieces("oil"), torch.tensor([EOS]))
+
+    assert (score.tolist(), topics.tolist(), about.tolist()) == ([[0.0]], [[EOS]], [EOS])

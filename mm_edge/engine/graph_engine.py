@@ -119,7 +119,7 @@ class GraphEngine:
         asked, words, *topics = self._understood(text, shown, *seen)
         known = (log or self._nothing).from_here
         graph = "find" if known.memory else "find_short"
-        stated, *found = self.runner.run(graph, asked, shown, known.bias[None], *seen, *known.layers)
+        stated, *found = self.runner.run(graph, asked, known.bias[None], shown, *seen, *known.layers)
         ids, odds = (torch.cat([first, more[0]]).tolist() for first, more in zip(topics, found, strict=True))
         claims = tuple(tuple(zip(*pair, strict=True)) for pair in zip(ids, odds, strict=True))
         by = [self.tokenizer.tokens[index] for index in words[0].tolist()] if text else []

@@ -131,7 +131,7 @@ class Understand(Part):
 
 
 class Find(Part):
-    def forward(self, asked: Tensor, scene_bias: Tensor, log_bias: Tensor, *known: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, asked: Tensor, log_bias: Tensor, scene_bias: Tensor, *known: Tensor) -> tuple[Tensor, ...]:
         """asked: as `understand` gives it; known: the scene as there, then the log as `_parts` takes it, seen from its
         end, where the place 0 is; a short one has no memory -> the claims [1, CLAIMS, d], and what is likeliest beside
         the topic, ids and probabilities [1, STATED, LIKELY]."""
@@ -240,7 +240,7 @@ def graphs(network: Network, first_spoken: int) -> dict[str, Graph]:
     """Those of GRAPHS, by name. The network is merged: it is not for training or saving any more. first_spoken: the
     smallest id of a word of a sentence; S words are: the end, and those from there on."""
     network.merge(first_spoken)
-    cut = {graph.name: graph for graph in (*_finding(network), *_wording(network))}
+    cut = {graph.name: graph for graph in (*_seeing(network), *_finding(network), *_wording(network))}
     return {name: cut[name] for name in GRAPHS}
 
 
@@ -249,15 +249,10 @@ def by_length(name: str, length: int) -> dict[str, int]:
     return {f"{name}_short": min(SHORT[name], length), name: length}
 
 
-def _finding(network: Network) -> tuple[Graph, ...]:
-    """From the sensors to what an answer states, and to the path."""
+def _seeing(network: Network) -> tuple[Graph, ...]:
+    """From the sensors to the scene and the path, and what is read of a log."""
     config = network.config
     blind = vars(features([Observation(0)]))
-
-    def finding(length: int, memory: bool) -> dict[str, Tensor]:
-        bias = {"log_bias": torch.zeros(1, length)}
-        return asked | {"scene_bias": hidden} | bias | scene | _layered(config, "log", length, memory)
-
     log = {"log_bias": torch.zeros(1, config.log_length)} | _layered(config, "log", config.log_length, memory=True)
     start = {"start": torch.zeros(1)}
     seen = {
@@ -265,19 +260,10 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         "summary": torch.zeros(1, config.d + SIGNALS),
         "percept": torch.zeros(1, PERCEPT_TOKENS, config.d),
         "course": torch.zeros(1, STEPS, 2),
+        "bias": torch.zeros(1, config.scene_length),
     }
-    hidden = torch.zeros(1, config.scene_length)
-    scene = _layered(config, "scene", config.scene_length)
-    asked = {"asked": torch.zeros(1, ASKED, config.d)}
     questions = {"asked": torch.zeros(QUESTIONS, ASKED, dtype=torch.long)}
-    understood = ("meant", "words", "topics", "odds")
-    glanced = {"hinting": pieces(""), "name": torch.zeros(1, dtype=torch.long)}
     chunk = {"ids": torch.zeros(1, WINDOW + CHUNK, dtype=torch.long)}
-
-    def request(length: int) -> dict[str, Tensor]:
-        ids = torch.zeros(1, length, dtype=torch.long)
-        return {"request": ids, "hinting": pieces(""), "bias": torch.zeros(1, length)}
-
     slots_seen = config.scene_length + QUERIES
     steered = {
         "actions": torch.zeros(1, STEPS, 2),
@@ -290,17 +276,37 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         Graph("encode", Encode(network), blind, ("tokens", "summary", "pooled", "facts", "course")),
         Graph("read", Read(network), chunk | start | log, ("k", "v")),
         Graph("ask", Ask(network), questions | start | log, ("queries",)),
+        Graph("look", Look(network), seen, ("k", "v", "states", "states_bias", "later")),
+        Graph("steer", Steer(network), steered, ("velocity",)),
+    )
+
+
+def _finding(network: Network) -> tuple[Graph, ...]:
+    """From a request to what an answer states."""
+    config = network.config
+    scene = {"scene_bias": torch.zeros(1, config.scene_length)} | _layered(config, "scene", config.scene_length)
+    asked = {"asked": torch.zeros(1, ASKED, config.d)}
+    understood = ("meant", "words", "topics", "odds")
+    glanced = {"hinting": pieces(""), "name": torch.zeros(1, dtype=torch.long)}
+
+    def request(length: int) -> dict[str, Tensor]:
+        ids = torch.zeros(1, length, dtype=torch.long)
+        return {"request": ids, "hinting": pieces(""), "bias": torch.zeros(1, length)} | scene
+
+    def finding(length: int, memory: bool) -> dict[str, Tensor]:
+        bias = {"log_bias": torch.zeros(1, length)}
+        return asked | bias | scene | _layered(config, "log", length, memory)
+
+    return (
         Graph("glance", Glance(network), glanced, (*understood, "sure")),
         *(
-            Graph(name, Understand(network), request(length) | {"scene_bias": hidden} | scene, understood)
+            Graph(name, Understand(network), request(length), understood)
             for name, length in by_length("understand", config.request_length).items()
         ),
         *(
             Graph(name, Find(network), finding(length, name == "find"), ("stated", "claims", "odds"))
             for name, length in by_length("find", config.log_length).items()
         ),
-        Graph("look", Look(network), seen | {"bias": hidden}, ("k", "v", "states", "states_bias", "later")),
-        Graph("steer", Steer(network), steered, ("velocity",)),
     )
 
 

@@ -157,7 +157,7 @@ class Parrot:
         odds = torch.full((LENGTH, len(self.tokenizer)), -torch.inf)
         odds[:, self.tokenizer.first_spoken :] = np.log((1 - self.sure) / others)
         odds[torch.arange(LENGTH), said] = np.log(self.sure)
-        return odds
+        return odds[:, self.tokenizer.sayable]
 
 
 class Spoken:

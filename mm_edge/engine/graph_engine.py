@@ -28,7 +28,8 @@ from mm_edge.model.tokenizer import EOS, MASK, Tokenizer
 class GraphEngine:
     """One observation, one request at a time. Not thread-safe: one worker owns it.
 
-    `refused`: why each engine that was to be preferred is not this one.
+    `refused`: why each engine that was to be preferred is not this one; `sure`: how much likelier than any other the
+    topic of a request has to be by its words alone for that it is not read.
     """
 
     def __init__(self, config: NetworkConfig, tokenizer: Tokenizer, runner: Runner) -> None:
@@ -41,6 +42,7 @@ class GraphEngine:
         self.memory_slots = config.heads * config.memory_length
         self.width = config.d
         self.refused: tuple[str, ...] = ()
+        self.sure = SURE
         self._names = {*tokenizer.names}
         self._config = config
         self.runner = runner
@@ -116,30 +118,33 @@ class GraphEngine:
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
         shown, seen = scene.bias[None], scene.layers
-        asked, words, *topics = self._understood(text, shown, *seen)
+        glance = self._glanced(text)
+        asked, words, *topics = glance or self._understood(text, shown, *seen)
         known = (log or self._nothing).from_here
         graph = "find" if known.memory else "find_short"
         stated, *found = self.runner.run(graph, asked, known.bias[None], shown, *seen, *known.layers)
         ids, odds = (torch.cat([first, more[0]]).tolist() for first, more in zip(topics, found, strict=True))
         claims = tuple(tuple(zip(*pair, strict=True)) for pair in zip(ids, odds, strict=True))
         by = [self.tokenizer.tokens[index] for index in words[0].tolist()] if text else []
-        return Context(stated[0], style, tuple(by), claims)
+        return Context(stated[0], style, tuple(by), claims, glanced=glance is not None)
+
+    def _glanced(self, text: str) -> tuple[Tensor, ...] | None:
+        """As `_understood`, of a request that its words alone leave no doubt about; None for any other."""
+        names = {*self.tokenizer.request(text, self._config.request_length)} & self._names
+        if not text or len(names) > 1:
+            return None
+        *understood, sure = self.runner.run("glance", pieces(text), torch.tensor([*names, EOS][:1]))
+        return tuple(understood) if float(sure) >= self.sure else None
 
     def _understood(self, text: str, *scene: Tensor) -> tuple[Tensor, ...]:
-        """What a request asks, beside a scene as the graphs take it, as `understand` gives it. What its words alone
-        leave no doubt about is not read."""
+        """What a request asks, beside a scene as the graphs take it, as `understand` gives it."""
         ids = self.tokenizer.request(text, self._config.request_length)
-        names, hinting = {*ids} & self._names, pieces(text)
-        if text and len(names) <= 1:
-            *understood, sure = self.runner.run("glance", hinting, torch.tensor([*names, EOS][:1]))
-            if float(sure) >= SURE:
-                return tuple(understood)
         lengths = by_length("understand", self._config.request_length)
         graph, length = next((name, length) for name, length in lengths.items() if len(ids) <= length)
         filled = torch.tensor([ids + [EOS] * (length - len(ids))])
         bias = torch.zeros(1, length, device=self.runner.device)
         bias[:, len(ids) :] = HIDDEN
-        return self.runner.run(graph, filled, hinting, bias, *scene)
+        return self.runner.run(graph, filled, pieces(text), bias, *scene)
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         if not 0 < len(claims) <= SENTENCES:

@@ -151,14 +151,20 @@ def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str
     """The topics of the answers to requests in people's own words, TOGETHER of them on a drive. The log is not read:
     what a request asks is understood without it."""
     topics = []
+    for scene, text, style in on_some_drive(engine, first_seed, requests):
+        context = engine.prefill(scene, text, style)
+        topics.append(next(DECODER(engine, context, 1, engine.tokenizer.unasked)).topic)
+    return topics
+
+
+def on_some_drive(engine: Engine, first_seed: int, requests: Sequence[str]) -> Iterator[tuple[Scene, str, int]]:
+    """Requests, names marked, with the scene of a drive that TOGETHER of them share, and a style."""
     for first in range(0, len(requests), TOGETHER):
         seed, texts = first_seed + first // TOGETHER, requests[first : first + TOGETHER]
         journey = Journey(seed, ROUTED_WORDS)
         scene = engine.look(None, engine.encode(Drive(seed, DURATION_S).observation(DURATION_S / 2)))
         for style, text in enumerate(texts, 1):
-            context = engine.prefill(scene, journey.names.marked(text), style)
-            topics.append(next(DECODER(engine, context, 1, engine.tokenizer.unasked)).topic)
-    return topics
+            yield scene, journey.names.marked(text), style
 
 
 def driven(engine: Engine, first_seed: int, drives: int) -> Iterator[tuple[float, float]]:

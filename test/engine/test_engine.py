@@ -78,8 +78,9 @@ def test_a_request_is_read_unless_its_words_leave_no_doubt(
     monkeypatch.setattr(engine.runner, "run", lambda graph, *inputs: ran.append(graph) or run(graph, *inputs))
     glanced = engine.prefill(scene, text, 1)
     assert [graph for graph in ran if graph.startswith("understand")] == reads
-    monkeypatch.setattr("mm_edge.engine.graph_engine.SURE", np.inf)
+    monkeypatch.setattr(engine, "sure", np.inf)
     whole = engine.prefill(scene, text, 1)
+    assert (glanced.glanced, whole.glanced) == (not reads, False)
     assert glanced.asked == whole.asked
     assert [likely[0][0] for likely in glanced.claims] == [likely[0][0] for likely in whole.claims]
 

@@ -25,6 +25,7 @@ from mm_edge.memory.cache import Cache, Packed, Slots, joined
 from mm_edge.memory.compaction import METHODS, Method, compact, error
 from mm_edge.memory.ledger import Ledger
 from mm_edge.memory.references import Subject, question_ids, questions, subjects
+from mm_edge.memory.repeats import outdated
 from mm_edge.memory.store import Kept
 from mm_edge.model.events import EVENTS
 from mm_edge.model.graphs import CHUNK, QUESTIONS
@@ -268,10 +269,11 @@ def compacted(snapshot: Cache, now: int, queries: Sequence[Tensor], keep: int, m
     began_s = time.perf_counter()
     asked = [*torch.cat([*queries], 2)]
     try:
-        cache = compact(snapshot.seen(now), lambda _: asked, keep, method).unseen(now)
+        target = outdated(snapshot, now, asked)
+        cache = compact(target.seen(now), lambda _: asked, keep, method).unseen(now)
     except (ValueError, RuntimeError) as problem:
         return Compacted(snapshot, _latest(snapshot, keep), nan, str(problem))
-    return Compacted(snapshot, cache, (time.perf_counter() - began_s) * 1e3)
+    return Compacted(target, cache, (time.perf_counter() - began_s) * 1e3)
 
 
 def _latest(cache: Cache, keep: int) -> Cache:

@@ -54,23 +54,29 @@ def moved(k: Tensor, words: Tensor) -> Tensor:
 
 def seen(k: Tensor, now: Tensor | float) -> Tensor:
     """Keys [..., n, width] as they are attended to from the place `now`."""
-    distance = (now - k[..., -1] * NEWER).clamp(min=0)
-    return moved(k, distance - _seems(distance))
+    distance = distances(k, now)
+    return moved(k, distance - seeming(distance))
 
 
 def from_here(k: Tensor, now: Tensor | float) -> Tensor:
     """As `seen`, with `now` as the place 0 from then on."""
-    distance = (now - k[..., -1] * NEWER).clamp(min=0)
-    return moved(k, distance - _seems(distance) - now)
+    distance = distances(k, now)
+    return moved(k, distance - seeming(distance) - now)
 
 
 def unseen(k: Tensor, now: Tensor | float) -> Tensor:
     """The inverse of `seen`."""
-    distance = (now - k[..., -1] * NEWER).clamp(min=0)
+    distance = distances(k, now)
     return moved(k, distance - _is(distance))
 
 
-def _seems(distance: Tensor) -> Tensor:
+def distances(k: Tensor, now: Tensor | float) -> Tensor:
+    """Words [..., n] from the places of keys to `now`."""
+    return (now - k[..., -1] * NEWER).clamp(min=0)
+
+
+def seeming(distance: Tensor) -> Tensor:
+    """How far back a word seems that is so many words back."""
     return torch.minimum(distance, NEAR * (1 + (distance / NEAR).clamp(min=1).log()))
 
 

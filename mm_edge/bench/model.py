@@ -16,7 +16,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from mm_edge.bench._glance import Glances, of_people, on_drives
+from mm_edge.bench._skim import Skims, of_people, on_drives
 from mm_edge.bench.harness import Result, wilson
 from mm_edge.engine import load, trust_path, weights_path
 from mm_edge.model.network import RUNGS
@@ -57,12 +57,12 @@ FULL, QUICK = Size(100, 80, 600, 1000), Size(15, 8, 24, 16)
 @dataclass(frozen=True)
 class Measured:
     """What one rung did. present, past: (full, single pass) by turn; routes: family -> whether each request was taken
-    for what it is; glances: of the drives' requests, and of those in people's own words; paths: mean distances in
+    for what it is; skims: of the drives' requests, and of those in people's own words; paths: mean distances in
     metres (its own, constant velocity)."""
 
     present: Answers
     routes: dict[str, list[bool]]
-    glances: dict[str, Glances]
+    skims: dict[str, Skims]
     past: Answers
     paths: list[tuple[float, float]]
 
@@ -85,21 +85,21 @@ def measure(seed: int, quick: bool) -> Result:
         f"{size.scene} drives with questions about the present and {size.history} with a log of at least 1,024 words, "
         f"from seed {seed}; at most {PASSES} passes against one; intervals: Wilson, 95 %",
         "commonest: always saying what is most often right in that family",
-        "glanced: understood by its words alone; loss: of right topics, against reading every request",
+        "skimmed: understood by its words alone; loss: of right topics, against reading every request",
         "crowd: test split of CLINC150; right: the answer is about what was asked; routed: the mean of its families",
         f"action_ade: mean distance to the true path over 4 s, n = {len(found['small'].paths)}",
     ]
     return Result(headline, table, notes)
 
 
-def _answers(rung: str, seed: int, size: Size) -> tuple[Answers, dict[str, list[bool]], dict[str, Glances]]:
-    """Answers about the present, what requests in people's own words were taken for, and which a glance was enough
+def _answers(rung: str, seed: int, size: Size) -> tuple[Answers, dict[str, list[bool]], dict[str, Skims]]:
+    """Answers about the present, what requests in people's own words were taken for, and which skimming was enough
     for."""
     engine = load(rung)
     requests = {family: _some(own, size.crowd) for family, own in crowd("test").items()}
     routes = {family: [topic == family for topic in routed(engine, seed, own)] for family, own in requests.items()}
-    glances = {"glanced": on_drives(engine, seed, size.scene), "crowd_glanced": of_people(engine, seed, requests)}
-    return [*outcomes(engine, seed, size.scene)], routes, glances
+    skims = {"skimmed": on_drives(engine, seed, size.scene), "crowd_skimmed": of_people(engine, seed, requests)}
+    return [*outcomes(engine, seed, size.scene)], routes, skims
 
 
 def _past_and_paths(rung: str, seed: int, size: Size) -> tuple[Answers, list[tuple[float, float]]]:
@@ -141,8 +141,8 @@ def _headline(rung: str, measured: Measured, rows: list[dict[str, object]]) -> d
         "n_history": float(len(past)),
         "n_crowd": float(sum(map(len, routes.values()))),
     }
-    for name, glances in measured.glances.items():
-        found |= {f"{name}_{what}": value for what, value in glances.headline.items()}
+    for name, skims in measured.skims.items():
+        found |= {f"{name}_{what}": value for what, value in skims.headline.items()}
     for name, outcomes_ in (("fact", full), ("scene_fact", scene), ("history_fact", past)):
         low, high = wilson(sum(o.right for o in outcomes_), len(outcomes_))
         found |= {f"{name}_accuracy_low": low, f"{name}_accuracy_high": high}

@@ -72,13 +72,13 @@ class Scene:
 class Context:
     """What an answer is worded from, and its style. stated: the topic and each thing that is stated [CLAIMS, d]; asked:
     the likeliest words that a request asks by, none where nothing was asked; claims: the likeliest words of what is
-    stated, ids and probabilities, the best first; glanced: whether the request was understood without reading it."""
+    stated, ids and probabilities, the best first; skimmed: whether the request was understood without reading it."""
 
     stated: Tensor
     style: int
     asked: tuple[str, ...] = ()
     claims: tuple[tuple[tuple[int, float], ...], ...] = ()
-    glanced: bool = False
+    skimmed: bool = False
 
 
 @dataclass(frozen=True)

@@ -118,22 +118,22 @@ class GraphEngine:
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
         shown, seen = scene.bias[None], scene.layers
-        glance = self._glanced(text)
-        asked, words, *topics = glance or self._understood(text, shown, *seen)
+        skim = self._skimmed(text)
+        asked, words, *topics = skim or self._understood(text, shown, *seen)
         known = (log or self._nothing).from_here
         graph = "find" if known.memory else "find_short"
         stated, *found = self.runner.run(graph, asked, known.bias[None], shown, *seen, *known.layers)
         ids, odds = (torch.cat([first, more[0]]).tolist() for first, more in zip(topics, found, strict=True))
         claims = tuple(tuple(zip(*pair, strict=True)) for pair in zip(ids, odds, strict=True))
         by = [self.tokenizer.tokens[index] for index in words[0].tolist()] if text else []
-        return Context(stated[0], style, tuple(by), claims, glanced=glance is not None)
+        return Context(stated[0], style, tuple(by), claims, skimmed=skim is not None)
 
-    def _glanced(self, text: str) -> tuple[Tensor, ...] | None:
+    def _skimmed(self, text: str) -> tuple[Tensor, ...] | None:
         """As `_understood`, of a request that its words alone leave no doubt about; None for any other."""
         names = {*self.tokenizer.request(text, self._config.request_length)} & self._names
         if not text or len(names) > 1:
             return None
-        *understood, sure = self.runner.run("glance", pieces(text), torch.tensor([*names, EOS][:1]))
+        *understood, sure = self.runner.run("skim", pieces(text), torch.tensor([*names, EOS][:1]))
         return tuple(understood) if float(sure) >= self.sure else None
 
     def _understood(self, text: str, *scene: Tensor) -> tuple[Tensor, ...]:

@@ -3,7 +3,7 @@
     encode      what the sensors show now            -> tokens, summary, pooled, facts, course
     read        the next CHUNK words of the log      -> their keys and values
     ask         QUESTIONS about the log              -> queries: what a compacted log has to serve
-    glance      the words of a request               -> what is asked, and how surely
+    skim        the words of a request               -> what is asked, and how surely
     understand  a request and the scene              -> what is asked
     find        what is asked, scene and log         -> what an answer states: its claims
     tell        what SENTENCES sentences state       -> the same for each of them
@@ -44,7 +44,7 @@ from mm_edge.model.policy import QUERIES, STEPS
 from mm_edge.model.tokenizer import MASK
 
 GRAPHS = (
-    "encode", "read", "ask", "glance", "understand_short", "understand", "find_short", "find", "tell", "decode_short",
+    "encode", "read", "ask", "skim", "understand_short", "understand", "find_short", "find", "tell", "decode_short",
     "decode", "decodes_short", "decodes", "verify", "begin", "begins", "follow", "follows", "flow", "look", "steer",
 )  # fmt: skip
 SHORT = {"understand": 12, "find": 128, "decode": 12, "decodes": 12}
@@ -106,11 +106,11 @@ class Ask(Part):
         return torch.stack([each.transpose(0, 1).flatten(1, 2) for each in queries])
 
 
-class Glance(Part):
+class Skim(Part):
     def forward(self, hinting: Tensor, name: Tensor) -> tuple[Tensor, ...]:
-        """As `Hints.glance` -> what Understand gives, and how much likelier the topic is than any other [1], 0 where
+        """As `Hints.skim` -> what Understand gives, and how much likelier the topic is than any other [1], 0 where
         it is not known what the answer is found by."""
-        score, topics, about = self.network.hints.glance(hinting, name)
+        score, topics, about = self.network.hints.skim(hinting, name)
         words = torch.stack([topics[:, 0], about], 1)
         sure = (score[:, 0] - score[:, -1]) * (about != MASK)
         return self.network.word(words), words, topics, score.softmax(-1), sure
@@ -287,7 +287,7 @@ def _finding(network: Network) -> tuple[Graph, ...]:
     scene = {"scene_bias": torch.zeros(1, config.scene_length)} | _layered(config, "scene", config.scene_length)
     asked = {"asked": torch.zeros(1, ASKED, config.d)}
     understood = ("meant", "words", "topics", "odds")
-    glanced = {"hinting": pieces(""), "name": torch.zeros(1, dtype=torch.long)}
+    skimmed = {"hinting": pieces(""), "name": torch.zeros(1, dtype=torch.long)}
 
     def request(length: int) -> dict[str, Tensor]:
         ids = torch.zeros(1, length, dtype=torch.long)
@@ -298,7 +298,7 @@ def _finding(network: Network) -> tuple[Graph, ...]:
         return asked | bias | scene | _layered(config, "log", length, memory)
 
     return (
-        Graph("glance", Glance(network), glanced, (*understood, "sure")),
+        Graph("skim", Skim(network), skimmed, (*understood, "sure")),
         *(
             Graph(name, Understand(network), request(length), understood)
             for name, length in by_length("understand", config.request_length).items()

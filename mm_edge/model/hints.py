@@ -64,7 +64,7 @@ class Hints(nn.Module):
         kind = chance @ F.one_hot(self.kinds, self.vocabulary).to(score)
         return torch.stack([topic, asked[:, 1] + KIND_GAIN * kind], 1)
 
-    def glance(self, pieces: Tensor, name: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def skim(self, pieces: Tensor, name: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What is asked, by hints alone: the scores of the two likeliest topics [B, 2], if there are two, their words,
         and by which word the answer to the first is found [B], MASK where hints cannot tell. name: [B], the only name
         in a request, EOS where there is none."""

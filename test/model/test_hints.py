@@ -88,16 +88,16 @@ def test_nothing_fitted_says_nothing() -> None:
 NAME = 3
 
 
-def glanced(made: Hints, text: str, name: int = EOS) -> tuple[int, int]:
+def skimmed(made: Hints, text: str, name: int = EOS) -> tuple[int, int]:
     """The likeliest topic, and what its answer is found by."""
-    score, topics, about = made.glance(pieces(text), torch.tensor([name]))
+    score, topics, about = made.skim(pieces(text), torch.tensor([name]))
     assert score.shape == topics.shape == (1, 2)
     assert float(score[0, 0]) >= float(score[0, 1])
     return int(topics[0, 0]), int(about)
 
 
 def test_a_glance_tells_the_likeliest_topic_and_how_likely_both_are() -> None:
-    score, topics, _ = hints("oil", 1.0).glance(pieces("oil"), torch.tensor([EOS]))
+    score, topics, _ = hints("oil", 1.0).skim(pieces("oil"), torch.tensor([EOS]))
 
     assert torch.allclose(score, torch.tensor([[len(numbers("oil")) ** 0.5, 0.0]]))
     assert topics.tolist() == [[2, 1]]
@@ -105,22 +105,22 @@ def test_a_glance_tells_the_likeliest_topic_and_how_likely_both_are() -> None:
 
 def test_a_glance_tells_what_the_answer_is_found_by() -> None:
     made = hints("oil", 1.0)
-    assert glanced(made, "oil") == (2, EOS), "nothing"
+    assert skimmed(made, "oil") == (2, EOS), "nothing"
     made.kinds[1] = 3
-    assert glanced(made, "oil") == (2, 3), "a kind of line"
+    assert skimmed(made, "oil") == (2, 3), "a kind of line"
     made.named[1] = True
-    assert glanced(made, "oil") == (2, 3), "a kind of line, where no name is said"
-    assert glanced(made, "oil", NAME) == (2, NAME)
+    assert skimmed(made, "oil") == (2, 3), "a kind of line, where no name is said"
+    assert skimmed(made, "oil", NAME) == (2, NAME)
 
 
 def test_a_glance_does_not_tell_what_only_reading_can() -> None:
     made = hints("oil", 1.0)
-    assert glanced(made, "oil", NAME) == (2, MASK), "a name that nobody expects"
+    assert skimmed(made, "oil", NAME) == (2, MASK), "a name that nobody expects"
     made.named[1] = True
-    assert glanced(made, "oil") == (2, MASK), "no name where there should be one"
+    assert skimmed(made, "oil") == (2, MASK), "no name where there should be one"
 
 
 def test_the_only_topic_can_be_glanced_at() -> None:
-    score, topics, about = Hints(4, 1).glance(pieces("oil"), torch.tensor([EOS]))
+    score, topics, about = Hints(4, 1).skim(pieces("oil"), torch.tensor([EOS]))
 
     assert (score.tolist(), topics.tolist(), about.tolist()) == ([[0.0]], [[EOS]], [EOS])

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from math import inf
 from typing import cast
@@ -26,6 +26,7 @@ import torch
 from mm_edge.assistant.clock import SystemClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.profiling import profiled
+from mm_edge.assistant.reading import Glance, Reader
 from mm_edge.assistant.thinking import PLANNED, Bounds, Made, Task, Thinker
 from mm_edge.bench._effort import efforts, headline, rows
 from mm_edge.bench._relay import TOLD, WAYS, relayed
@@ -34,11 +35,13 @@ from mm_edge.bench.harness import Plot, Result, percentile, wilson
 from mm_edge.bench.speech import exported
 from mm_edge.compute.device import ComputeState
 from mm_edge.compute.latency_model import LatencyModel
-from mm_edge.compute.planner import Planner, PlanTable
+from mm_edge.compute.planner import Planner, PlanTable, Way
 from mm_edge.compute.priority import end_realtime, request_realtime
 from mm_edge.engine import plans_path, weights_path
 from mm_edge.engine.base import Engine
 from mm_edge.generation import DECODERS
+from mm_edge.model.encoders import IMAGE_TOKENS
+from mm_edge.model.graphs import SHORT
 from mm_edge.model.observation import Observation
 from mm_edge.training.evaluate import Posed, posed_now, posed_past, said
 from mm_edge.world.questions import right
@@ -50,6 +53,9 @@ CHEAPEST = "flow"
 """One pass, always: what no policy can be quicker than."""
 HOPE, LARGE = "hope", "always large"
 """Policies that take the decoder that is right most often and never look at the clock; the second on the large rung."""
+READS_ALL = "planned, reads all"
+"""The planner, but for the first half of its plans: a new picture and the whole log, always."""
+WATCH_S = 1 / AssistantConfig().watch_rate_hz
 THROTTLED, SLOWER = "throttled", 2.5
 """The load under which everything takes so many times as long, as on a machine that is too hot, and says so."""
 LOG_WORDS = 512
@@ -60,6 +66,7 @@ BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(rang
 REST = 0.1
 """Of what an answer took: the thread that answers never has more than 95 % of a processor (compute/priority.py)."""
 OVERHEADS = 300
+READING_WAYS = Way("all", 0.97, ("encode", "find")), Way("some", 0.96, ("find:short",))
 BINS = 6
 DRAWN = (PLANNED, HOPE, LARGE, "voting", "autoregressive", CHEAPEST)
 
@@ -81,17 +88,20 @@ FULL, QUICK = Size(28, 14, 60, 40, 60), Size(2, 1, 3, 2, 5)
 
 @dataclass(frozen=True)
 class Job:
-    """A request with what is to be seen, the deadline, and the policy's seed."""
+    """A request with what is to be seen, what was seen `age_s` before, the deadline, and the policy's seed."""
 
     posed: Posed
     observation: Observation
+    last: Glance
+    age_s: float
     deadline_ms: float
     seed: int
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a policy made of a request. place: how many came before it under this load."""
+    """What a policy made of a request. place: how many came before it under this load; tokens: of a new picture, 0
+    where the last glance served; slots: of the log."""
 
     load: str
     place: int
@@ -99,6 +109,8 @@ class Trial:
     total_ms: float
     right: bool
     made: Made
+    tokens: int = IMAGE_TOKENS
+    slots: int = 0
 
     @property
     def late(self) -> bool:
@@ -116,23 +128,37 @@ class Policy:
         self._engine, self._decoder, self._hopes = engine, decoder, hopes
         self._clock = SystemClock()
         self._thinker = Thinker(engine, self._clock, planner)
+        self._reader = Reader(engine, self._thinker)
 
     def told(self, machine: ComputeState | None) -> None:
         """What the monitor says of the machine; None: nothing."""
         self._thinker.machine(machine)
 
-    def answer(self, job: Job) -> tuple[Made, float]:
+    def answer(self, job: Job, load: str, place: int) -> Trial:
         """The sentence, and how many milliseconds it took from the picture on."""
-        forbidden = job.posed.forbidden(self._engine)
+        posed, forbidden = job.posed, job.posed.forbidden(self._engine)
         began_s = self._clock.monotonic_s()
-        with self._thinker.measured("encode"):
-            scene = self._engine.look(job.posed.past, self._engine.encode(job.observation))
-        with self._thinker.measured(self._thinker.prefill_stage(job.posed.request)):
-            context = job.posed.understood(self._engine, scene)
         due_s = inf if self._hopes else began_s + (job.deadline_ms - RESERVE_MS) / 1e3
-        task = Task(context, job.posed.request, (), forbidden, job.seed, job.posed.percept.facts)
-        made = self._thinker.think(task, Bounds(due_s, self._decoder))
-        return made, (self._clock.monotonic_s() - began_s) * 1e3
+        bounds = Bounds(due_s, self._decoder)
+        glance = self._seen(job, bounds)
+        found = self._reader.find(glance.scene, posed.request, posed.style, posed.memory, bounds)
+        task = Task(found.context, posed.request, (), forbidden, job.seed, glance.percept.facts)
+        made = self._thinker.think(task, bounds)
+        total_ms = (self._clock.monotonic_s() - began_s) * 1e3
+        is_right = right(said(made.draft), posed.question)
+        return Trial(load, place, job.deadline_ms, total_ms, is_right, made, glance.tokens, found.slots)
+
+    def _seen(self, job: Job, bounds: Bounds) -> Glance:
+        """The picture, or the last glance, as a session has it."""
+        now_s = self._clock.monotonic_s()
+        last = replace(job.last, at_s=now_s - job.age_s)
+        anew, why = self._reader.anew(job.posed.request, last, now_s, bounds)
+        if not anew:
+            return last.again(why)
+        with self._thinker.measured("encode"):
+            percept = self._engine.encode(job.observation)
+            scene = self._engine.look(job.posed.past, percept)
+        return Glance(job.observation, percept, scene, "", now_s)
 
 
 def measure(seed: int, quick: bool) -> Result:
@@ -163,6 +189,8 @@ def measure(seed: int, quick: bool) -> Result:
         "these; right: whenever it came, of all; low, high: 95 % by Wilson, of right in time",
         f"{HOPE}: {most_right(table)}, which is right most often by the table, without a look at the clock; {LARGE}: "
         "the same on the large rung",
+        f"every request has a log of {LOG_WORDS} words, and a glance that was taken up to {WATCH_S:.1f} s before; "
+        f"{READS_ALL}: as if neither its end nor the glance could do",
         f"effort: {size.effort_drives} drives, {size.effort_logs} logs of {LOG_WORDS} words, understood once; passes: "
         "over the answer; best of N: in N wordings at once",
         f"{', '.join(WAYS)}: {size.answers} longer answers of {TOLD} sentences, one sentence after the other; the "
@@ -178,14 +206,23 @@ def loads() -> tuple[tuple[str, int], ...]:
 
 
 def traffic(engine: Engine, seed: int, size: Size) -> list[Job]:
-    """Requests about the present and the past in random order, so that every load has both."""
+    """Requests about the present and the past in random order, so that every load has both; all with a log behind them,
+    and a glance that was taken before as a session takes them, at WATCH_S."""
     rng = np.random.default_rng([seed, 41])
-    posed = [*chain(posed_now(engine, seed, size.drives), posed_past(engine, seed, size.logs, LOG_WORDS))]
+    posed = [*chain(posed_now(engine, seed, size.drives, LOG_WORDS), posed_past(engine, seed, size.logs, LOG_WORDS))]
     deadlines_ms = np.exp(rng.uniform(np.log(SHORTEST_MS), np.log(LONGEST_MS), len(posed)))
+    order, ages_s = rng.permutation(len(posed)), rng.uniform(0, WATCH_S, len(posed))
     return [
-        Job(posed[index], posed[index].drive.observation(posed[index].t_s), float(deadline_ms), int(index))
-        for index, deadline_ms in zip(rng.permutation(len(posed)), deadlines_ms, strict=True)
+        _job(engine, posed[index], float(age_s), float(deadline_ms), int(index))
+        for index, age_s, deadline_ms in zip(order, ages_s, deadlines_ms, strict=True)
     ]
+
+
+def _job(engine: Engine, posed: Posed, age_s: float, deadline_ms: float, seed: int) -> Job:
+    earlier = posed.drive.observation(posed.t_s - age_s)
+    percept = engine.encode(earlier)
+    last = Glance(earlier, percept, engine.look(posed.past, percept), "", -age_s)
+    return Job(posed, posed.drive.observation(posed.t_s), last, age_s, deadline_ms, seed)
 
 
 def played(
@@ -199,12 +236,13 @@ def played(
     """Every policy's trials, in the order of the jobs, which are the same for the large rung. Each policy learns from
     its own times only."""
 
-    def policy(decoder: str, hopes: bool = False, by: Throttled = engine) -> Policy:
-        return Policy(cast(Engine, by), Planner(table, copy.deepcopy(profile)), decoder, hopes)
+    def policy(decoder: str, hopes: bool = False, by: Throttled = engine, known: PlanTable = table) -> Policy:
+        return Policy(cast(Engine, by), Planner(known, copy.deepcopy(profile)), decoder, hopes)
 
     best = most_right(table)
     policies = {name: policy(name) for name in (PLANNED, *DECODERS)}
     policies |= {HOPE: policy(best, True), LARGE: policy(best, True, large)}
+    policies[READS_ALL] = policy(PLANNED, known=replace(table, readings={}))
     trials: dict[str, list[Trial]] = {name: [] for name in policies}
     each_load = -(-len(jobs) // len(loads()))
     for part, (load, count) in enumerate(loads()):
@@ -216,10 +254,8 @@ def played(
             for place in range(each_load)[: max(0, len(jobs) - part * each_load)]:
                 for name in _turned([*policies], place):
                     job = (large_jobs if name == LARGE else jobs)[part * each_load + place]
-                    made, total_ms = policies[name].answer(job)
-                    time.sleep(REST * total_ms / 1e3)
-                    is_right = right(said(made.draft), job.posed.question)
-                    trials[name].append(Trial(load, place, job.deadline_ms, total_ms, is_right, made))
+                    trials[name].append(policies[name].answer(job, load, place))
+                    time.sleep(REST * trials[name][-1].total_ms / 1e3)
     return trials
 
 
@@ -262,12 +298,14 @@ def above_cheapest(trials: dict[str, list[Trial]]) -> dict[str, float]:
 
 
 def overheads_ms(table: PlanTable, profile: LatencyModel) -> list[float]:
-    """What choosing takes, each time after something new was learnt."""
+    """What choosing takes, both halves of a plan, each time after something new was learnt."""
     planner = Planner(table, copy.deepcopy(profile))
     found = []
     for _ in range(OVERHEADS):
-        planner.latency.settle(planner.latency.predict({"prefill": 1.0}, "overhead"), 10.0)
+        planner.latency.settle(planner.latency.predict({"find": 1.0}, "overhead"), 10.0)
         began_s = time.perf_counter()
+        for _ in range(2):  # the picture, and the log
+            planner.read(READING_WAYS, 50.0, ("understand", planner.quickest("now", 24)))
         planner.choose("now", 50.0, 24)
         found.append((time.perf_counter() - began_s) * 1e3)
     return found
@@ -295,7 +333,15 @@ def _headline(trials: dict[str, list[Trial]], eligible: dict[str, float], overhe
         "prediction_error_p99_percent": 100 * abs(percentile(ratios, 99) - 1),
         "beyond_p99_percent": 100 * float(np.mean([ratio > 1 for ratio in ratios])),
         "planner_overhead_ms": float(np.median(overhead_ms)),
+        "glance_share": float(np.mean([not trial.tokens for trial in trials[PLANNED]])),
+        "log_end_share": float(np.mean([trial.slots == SHORT["find"] for trial in trials[PLANNED]])),
+        "reading_speedup": _median_ms(trials[READS_ALL]) / _median_ms(trials[PLANNED]),
+        "reads_all_miss_rate_all": float(np.mean([trial.late for trial in trials[READS_ALL]])),
     }
+
+
+def _median_ms(trials: Sequence[Trial]) -> float:
+    return percentile([trial.total_ms for trial in trials], 50)
 
 
 def _row(name: str, trials: Sequence[Trial], eligible: dict[str, float]) -> dict[str, object]:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Scene
+from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Scene, Understood
 from mm_edge.model.features import Features, features
 from mm_edge.model.graphs import CHUNK, QUESTIONS, SENTENCES, by_length, split_facts
 from mm_edge.model.hints import pieces
@@ -114,27 +114,27 @@ class GraphEngine:
         return Scene(k[:, 0], v[:, 0], bias, states, states_bias, course[0])
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
-        shown, seen = scene.bias[None], _layers(scene.k, scene.v)
-        logits = self._understood(text, shown, *seen)
-        known = (log or self._nothing).from_here
-        graph = "find" if known.memory else "find_short"
-        told = _layers(known.k, known.v, known.memory)
-        stated, claims, odds = self.runner.run(graph, logits, shown, known.bias[None], *seen, *told)
-        asked = logits[0].argmax(-1).tolist() if text else ()
-        words = tuple(self.tokenizer.tokens[index] for index in asked)
-        likely = (zip(*pair, strict=True) for pair in zip(claims[0].tolist(), odds[0].tolist(), strict=True))
-        return Context(stated[0], style, words, tuple(map(tuple, likely)))
+        return self.find(scene, self.understand(scene, text), style, log)
 
-    def _understood(self, text: str, *scene: Tensor) -> Tensor:
-        """What a request asks, beside a scene as the graphs take it: logits [1, ASKED, V]."""
+    def understand(self, scene: Scene, text: str) -> Understood:
         ids = self.tokenizer.request(text, self._config.request_length)
         lengths = by_length("understand", self._config.request_length)
         graph, length = next((name, length) for name, length in lengths.items() if len(ids) <= length)
         filled = torch.tensor([ids + [EOS] * (length - len(ids))])
         bias = torch.zeros(1, length, device=self.runner.device)
         bias[:, len(ids) :] = HIDDEN
-        (logits,) = self.runner.run(graph, filled, pieces(text), bias, *scene)
-        return logits
+        (logits,) = self.runner.run(graph, filled, pieces(text), bias, scene.bias[None], *_layers(scene.k, scene.v))
+        asked = logits[0].argmax(-1).tolist() if text else ()
+        return Understood(logits, tuple(self.tokenizer.tokens[index] for index in asked))
+
+    def find(self, scene: Scene, understood: Understood, style: int, log: Log | None = None) -> Context:
+        known = (log or self._nothing).from_here
+        graph = "find" if known.memory else "find_short"
+        seen, told = _layers(scene.k, scene.v), _layers(known.k, known.v, known.memory)
+        given = (understood.logits, scene.bias[None], known.bias[None], *seen, *told)
+        stated, claims, odds = self.runner.run(graph, *given)
+        likely = (zip(*pair, strict=True) for pair in zip(claims[0].tolist(), odds[0].tolist(), strict=True))
+        return Context(stated[0], style, understood.asked, tuple(map(tuple, likely)))
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         if not 0 < len(claims) <= SENTENCES:

@@ -14,6 +14,7 @@ from mm_edge.bench.deadline import (
     HOPE,
     LARGE,
     PLANNED,
+    READS_ALL,
     Trial,
     _headline,
     _plot,
@@ -44,7 +45,7 @@ def trials(total_ms: float, deadline_ms: float = 100.0, is_right: bool = True) -
 
 
 def headline(**named: list[Trial]) -> dict[str, float]:
-    found = {name: named.get(name, trials(50.0)) for name in (PLANNED, *DECODERS, HOPE, LARGE)}
+    found = {name: named.get(name, trials(50.0)) for name in (PLANNED, *DECODERS, HOPE, LARGE, READS_ALL)}
     return _headline(found, above_cheapest(found), [0.1])
 
 

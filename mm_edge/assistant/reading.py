@@ -1,0 +1,125 @@
+"""What a turn reads before it words anything: a new picture or the last glance, and all of the log or its end.
+
+Both are chosen by the time that is left, as plans are (compute/planner.py): the picture while no more is known than how
+long the request is, the log once that is understood. Knows nothing about sensors, or how sentences are made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import nan
+
+from mm_edge.assistant.thinking import Bounds, Thinker
+from mm_edge.assistant.topics import request_class
+from mm_edge.compute.planner import Way
+from mm_edge.compute.relay import reads
+from mm_edge.engine.base import Context, Engine, Log, Percept, Scene
+from mm_edge.memory.drive import DriveMemory
+from mm_edge.memory.ledger import counted
+from mm_edge.model.encoders import IMAGE_TOKENS
+from mm_edge.model.graphs import SHORT
+from mm_edge.model.observation import Observation
+
+PERCEPT_REUSE_S = 0.1
+"""A glance that is no older is as good as a new one."""
+
+
+@dataclass(frozen=True)
+class Ages:
+    """How old the inputs were when a turn began, in milliseconds; `any_ms`: that of the newest, by its stamp; the
+    others: of those that were looked at."""
+
+    any_ms: float = nan
+    image: float = nan
+    state: float = nan
+    audio: float = nan
+
+    def later(self, s: float, any_ms: float) -> Ages:
+        """After so many seconds."""
+        ms = 1e3 * s
+        return Ages(any_ms, self.image + ms, self.state + ms, self.audio + ms)
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The newest observation, encoded and read after those before it. `at_s`: when, on the monotonic clock; ages: of
+    what was looked at, then; tokens: of its picture, 0 for a glance that serves another turn; why: it does, or not."""
+
+    observation: Observation
+    percept: Percept
+    scene: Scene
+    frame_id: str
+    at_s: float
+    ages: Ages = Ages()
+    tokens: int = IMAGE_TOKENS
+    why: str = ""
+
+    def again(self, why: str) -> Glance:
+        """For another turn."""
+        return replace(self, tokens=0, why=why)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a sentence is worded from, in how many slots of the log it was found, and why in these."""
+
+    context: Context
+    slots: int
+    why: str
+
+
+class Reader:
+    """Of one engine."""
+
+    def __init__(self, engine: Engine, thinker: Thinker) -> None:
+        self._engine = reads(engine)
+        self._thinker = thinker
+
+    def anew(self, text: str, last: Glance, now_s: float, bounds: Bounds) -> tuple[bool, str]:
+        """Whether a request deserves a new picture although there is a glance, and why; whoever does not ask, "", gets
+        one."""
+        age_s, planner = now_s - last.at_s, self._thinker.planner
+        if age_s <= PERCEPT_REUSE_S:
+            return False, ""
+        if not text or last.observation.image is None:
+            return True, ""
+        new, old = planner.table.seen(0.0), planner.table.seen(age_s)
+        if new is None or old is None:
+            return True, ""
+        ways = Way("a new picture", new, ("encode",)), Way(f"the glance of {age_s:.2f} s ago", old, ())
+        ahead = (self._understand_stage(text), "find:short", self._pass(bounds))
+        way, why = planner.read(ways, self._thinker.left_ms(bounds), ahead)
+        return way is ways[0], why
+
+    def find(self, scene: Scene, text: str, style: int, memory: DriveMemory | None, bounds: Bounds) -> Found:
+        """What a request, its names marked, is answered from; "" for a turn that nobody asked for."""
+        with self._thinker.measured(self._understand_stage(text)):
+            understood = self._engine.understand(scene, text)
+        log = None if memory is None else memory.read()
+        log, why = self._part(request_class(text, understood.asked), log, bounds)
+        short = log is None or log.is_short
+        with self._thinker.measured("find:short" if short else "find"):
+            context = self._engine.find(scene, understood, style, log)
+            if memory is not None:
+                context = counted(self._engine, context, memory.ledger)
+        slots = SHORT["find"] if short else self._engine.log_length + self._engine.memory_length
+        return Found(context, slots, why)
+
+    def _part(self, kind: str, log: Log | None, bounds: Bounds) -> tuple[Log | None, str]:
+        """The log to find in, or its end."""
+        planner = self._thinker.planner
+        every, end = (planner.table.found(kind, whole) for whole in (True, False))
+        if log is None or log.is_short or every is None or end is None:
+            return log, ""
+        ways = Way("the whole log", every, ("find",)), Way("the end of the log", end, ("find:short",))
+        way, why = planner.read(ways, self._thinker.left_ms(bounds), (self._pass(bounds),))
+        return log if way is ways[0] else log.recent, why
+
+    def _pass(self, bounds: Bounds) -> str:
+        return self._thinker.planner.quickest("now", bounds.max_passes, bounds.named)
+
+    def _understand_stage(self, text: str) -> str:
+        """Short requests have a graph of their own."""
+        short = SHORT["understand"]
+        long = len(self._engine.tokenizer.request(text, short + 1)) > short
+        return "understand" if long else "understand:short"

@@ -22,6 +22,9 @@ from mm_edge.model.observation import Observation
 
 PERCEPT_REUSE_S = 0.1
 """A glance that is no older is as good as a new one."""
+LONG_LOG, SHORT_LOG = "find", "find:short"
+"""Stages in which what is asked is found."""
+WHOLE, END = "the whole log", "the end of the log"
 
 
 @dataclass(frozen=True)
@@ -75,21 +78,31 @@ class Reader:
         self._engine = reads(engine)
         self._thinker = thinker
 
-    def anew(self, text: str, last: Glance, now_s: float, bounds: Bounds) -> tuple[bool, str]:
+    def anew(self, text: str, last: Glance, now_s: float, long: bool, bounds: Bounds) -> tuple[bool, str]:
         """Whether a request deserves a new picture although there is a glance, and why; whoever does not ask, "", gets
-        one."""
+        one. long: whether the log is; what a picture would leave of it is thought of."""
         age_s, planner = now_s - last.at_s, self._thinker.planner
         if age_s <= PERCEPT_REUSE_S:
             return False, ""
-        if not text or last.observation.image is None:
+        if not text or last.observation.image is None or planner.table.seen(age_s, whole=True) is None:
             return True, ""
-        new, old = planner.table.seen(0.0), planner.table.seen(age_s)
-        if new is None or old is None:
-            return True, ""
-        ways = Way("a new picture", new, ("encode",)), Way(f"the glance of {age_s:.2f} s ago", old, ())
-        ahead = (self._understand_stage(text), "find:short", self._pass(bounds))
-        way, why = planner.read(ways, self._thinker.left_ms(bounds), ahead)
-        return way is ways[0], why
+        new = self._ways("a new picture", 0.0, long, "encode")
+        old = self._ways(f"the glance of {age_s:.2f} s ago", age_s, long)
+        ahead = (self._understand_stage(text), self._pass(bounds))
+        way, why = planner.read([*new, *old], self._thinker.left_ms(bounds), ahead)
+        return way in new, why
+
+    def _ways(self, name: str, age_s: float, long: bool, *stages: str) -> list[Way]:
+        """With a picture, and all that is left of the log then."""
+        whole, end = (self._thinker.planner.table.seen(age_s, part) for part in (True, False))
+        if whole is None or end is None:
+            return []
+        if not long:
+            return [Way(name, whole, (*stages, SHORT_LOG))]
+        return [
+            Way(f"{name}, {WHOLE}", whole, (*stages, LONG_LOG)),
+            Way(f"{name}, {END}", end, (*stages, SHORT_LOG)),
+        ]
 
     def find(self, scene: Scene, text: str, style: int, memory: DriveMemory | None, bounds: Bounds) -> Found:
         """What a request, its names marked, is answered from; "" for a turn that nobody asked for."""
@@ -98,7 +111,7 @@ class Reader:
         log = None if memory is None else memory.read()
         log, why = self._part(request_class(text, understood.asked), log, bounds)
         short = log is None or log.is_short
-        with self._thinker.measured("find:short" if short else "find"):
+        with self._thinker.measured(SHORT_LOG if short else LONG_LOG):
             context = self._engine.find(scene, understood, style, log)
             if memory is not None:
                 context = counted(self._engine, context, memory.ledger)
@@ -111,7 +124,7 @@ class Reader:
         every, end = (planner.table.found(kind, whole) for whole in (True, False))
         if log is None or log.is_short or every is None or end is None:
             return log, ""
-        ways = Way("the whole log", every, ("find",)), Way("the end of the log", end, ("find:short",))
+        ways = Way(WHOLE, every, (LONG_LOG,)), Way(END, end, (SHORT_LOG,))
         way, why = planner.read(ways, self._thinker.left_ms(bounds), (self._pass(bounds),))
         return log if way is ways[0] else log.recent, why
 

@@ -237,7 +237,8 @@ class Session:
         self._begin_anew_if_time_did()
         now_s = self.clock.monotonic_s()
         last = self._glance if self._glance and self._glance.at_s >= arrival_s else None
-        anew, why = self._reader.anew(request, last, now_s, bounds) if last else (True, "")
+        long = self.logbook.memory.is_long
+        anew, why = self._reader.anew(request, last, now_s, long, bounds) if last else (True, "")
         if last and not anew:
             glance = last.again(why)
         else:

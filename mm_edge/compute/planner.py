@@ -110,17 +110,18 @@ class PlanTable:
         worth = self.readings.get(kind, {}).get(Reading(whole=whole))
         return None if worth is None else worth.accuracy
 
-    def seen(self, age_s: float) -> float | None:
-        """The share of right answers, whatever is asked, from a glance of this age, 0: from a new picture; None where
-        that was not measured, or not for one so old."""
-        worths = []
+    def seen(self, age_s: float, whole: bool) -> float | None:
+        """The share of right answers, whatever is asked, from a glance of this age, 0: from a new picture, and from all
+        of the log, or its end; None where that was not measured, or not for one so old. What both cost is added."""
+        right, count = 0.0, 0
         for plans in (plans for name, plans in self.readings.items() if name != WATCH):
             ages_s = [reading.image_age_s for reading in plans if reading.whole and reading.image_age_s >= age_s]
-            if not ages_s:
+            every, part = plans.get(Reading()), plans.get(Reading(whole=whole))
+            if not ages_s or every is None or part is None:
                 return None
-            worths.append(plans[Reading(min(ages_s))])
-        count = sum(worth.n for worth in worths)
-        return sum(worth.accuracy * worth.n for worth in worths) / count if count else None
+            right += every.n * (plans[Reading(min(ages_s))].accuracy - every.accuracy + part.accuracy)
+            count += every.n
+        return right / count if count else None
 
     def save(self, path: Path) -> None:
         plans, readings = _lines(self.rows), _lines(self.readings)

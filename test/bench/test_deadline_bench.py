@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 from mm_edge.assistant.thinking import Made
+from mm_edge.bench._policy import Trial
+from mm_edge.bench._reading import READS_ALL
 from mm_edge.bench.deadline import (
     CHEAPEST,
     HOPE,
     LARGE,
     PLANNED,
-    READS_ALL,
-    Trial,
     _headline,
     _plot,
     above_cheapest,

@@ -36,7 +36,8 @@ WORTHS = {
     VOTING: Worth(0.9705, 5.0, 500),
 }
 READINGS = {
-    "now": {Reading(): Worth(0.98, 1.0, 300), Reading(0.2): Worth(0.96, 1.0, 300), Reading(0.5): Worth(0.92, 1.0, 300)},
+    "now": {Reading(): Worth(0.98, 1.0, 300), Reading(0.2): Worth(0.96, 1.0, 300), Reading(0.5): Worth(0.92, 1.0, 300)}
+    | {Reading(whole=False): Worth(0.98, 1.0, 300)},
     "past": {Reading(): Worth(0.96, 1.0, 100), Reading(0.2): Worth(0.96, 1.0, 100), Reading(0.5): Worth(0.96, 1.0, 100)}
     | {Reading(whole=False): Worth(0.7, 1.0, 100)},
     WATCH: {Reading(): Worth(0.5, 1.0, 900)},
@@ -124,16 +125,27 @@ def test_time_that_is_no_number_is_refused(planner: Planner) -> None:
         planner.choose("now", float("nan"), 24)
 
 
-@pytest.mark.parametrize(("age_s", "share"), [(0.0, 0.975), (0.1, 0.96), (0.2, 0.96), (0.3, 0.93), (0.6, None)])
-def test_a_glance_is_worth_what_one_at_least_as_old_was_to_all_who_ask(age_s: float, share: float | None) -> None:
+@pytest.mark.parametrize(
+    ("age_s", "whole", "share"),
+    [
+        (0.0, True, 0.975),
+        (0.1, True, 0.96),
+        (0.2, True, 0.96),
+        (0.3, True, 0.93),
+        (0.0, False, 0.91),
+        (0.5, False, 0.865),
+        (0.6, True, None),
+    ],
+)
+def test_a_glance_is_worth_what_one_at_least_as_old_was_to_all_who_ask(age_s: float, whole: bool, share) -> None:
     table = PlanTable("", {}, None, READINGS)
-    assert table.seen(age_s) == (share if share is None else pytest.approx(share))
-    assert PlanTable().seen(age_s) is None
+    assert table.seen(age_s, whole) == (share if share is None else pytest.approx(share))
+    assert PlanTable().seen(age_s, whole) is None
 
 
 def test_parts_of_the_log_are_worth_what_they_are_to_a_class() -> None:
     table = PlanTable("", {}, None, READINGS)
-    assert (table.found("past", True), table.found("past", False), table.found("now", False)) == (0.96, 0.7, None)
+    assert (table.found("past", True), table.found("past", False), table.found("hm", False)) == (0.96, 0.7, None)
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,14 @@ def test_processing_time_status_has_autowares_keys(assistant, probe, until) -> N
     assert probe.statuses[name].hardware_id
 
 
+def test_the_last_plan_and_why_are_in_the_diagnostics(assistant, probe, until) -> None:
+    until(lambda: "assistant: worker" in probe.statuses, assistant, probe.node)
+    probe.ask("what is ahead", deadline_ms=2000.0)
+    until(lambda: "slots=" in probe.value("assistant: worker", "plan"), assistant, probe.node)
+    assert " image=" in probe.value("assistant: worker", "plan")
+    assert "; " in probe.value("assistant: worker", "plan_reason")
+
+
 def test_events_are_logged_and_bad_ones_named(assistant, probe, until) -> None:
     from mm_edge.msg import DriveEvent
 

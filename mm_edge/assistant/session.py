@@ -272,9 +272,10 @@ class Session:
     def _think(self, text: str, due_s: float, stopwatch: Stopwatch, arrival_s: float = -inf) -> tuple[Glance, Thought]:
         self._thinker.machine(self.inbox.machine())
         bounds = self._bounds(due_s)
-        glance = self._see(stopwatch, bounds, arrival_s, text)
-        marked = self.logbook.log.marked(text)
-        found = self._reader.find(glance.scene, marked, self._style(), self.logbook.memory, bounds)
+        with self._thinker.reading():
+            glance = self._see(stopwatch, bounds, arrival_s, text)
+            marked = self.logbook.log.marked(text)
+            found = self._reader.find(glance.scene, marked, self._style(), self.logbook.memory, bounds)
         context = found.context
         stopwatch.mark("prefill")
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]

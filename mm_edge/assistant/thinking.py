@@ -30,8 +30,9 @@ PLANNED = "planned"
 """The value of the parameter decoder with which the deadline chooses one."""
 THROTTLED = "the machine is throttled"
 CUT_SHORT, GAVE_WAY = "no time for another pass", "another pass would make others late"
-READ = ("encode", "understand", "find")
-"""What comes before the first pass; a long request and a long log, since that is said before anybody asks."""
+READ = {"encode": 1.0, "understand": 1.0, "find": 1.0}
+"""What comes before the first pass; a long request and a long log, since that is said before anybody asks. How much of
+it turns need is learnt."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,13 @@ class Thinker:
         self._latency.settle(foreseen, ms)
         self._latency.observe(stage, ms)
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Learns how long what comes before the first pass takes together."""
+        began_s, foreseen = self._clock.monotonic_s(), self._latency.predict(READ, "read")
+        yield
+        self._latency.settle(foreseen, (self._clock.monotonic_s() - began_s) * 1e3)
+
     def left_ms(self, bounds: Bounds) -> float | None:
         """The time that is left, also for the sake of others; None: there is no end."""
         ends_s = min(bounds.due_s, bounds.latest_s())
@@ -109,9 +117,8 @@ class Thinker:
     def least_ms(self, bounds: Bounds) -> tuple[float, float]:
         """How long a turn takes that has no time at all, with the cheapest plan: most likely, and at most, by the 99th
         percentiles of its parts."""
-        read_ms = self.planner.in_a_row(READ)
-        worded = self.planner.choose("now", 0.0, 1, bounds.named).foreseen
-        return read_ms[0] + worded.p50_ms, read_ms[1] + worded.p99_ms
+        parts = self._latency.predict(READ, "read"), self.planner.choose("now", 0.0, 1, bounds.named).foreseen
+        return sum(part.p50_ms for part in parts), sum(part.p99_ms for part in parts)
 
     def think(self, task: Task, bounds: Bounds) -> Made:
         """A sentence as good as the time allows; some complete one, however little there is."""

@@ -161,7 +161,7 @@ def test_a_plan_that_others_leave_time_for(thinker, parrot, clock) -> None:
 
 def test_what_a_turn_takes_at_least_is_the_cheapest_plan_and_what_comes_before(thinker, parrot, clock) -> None:
     for _ in range(3):
-        with thinker.measured("encode"):
+        with thinker.reading(), thinker.measured("encode"):
             clock.set(clock.now_ns() + 20_000_000)
     likely_ms, most_ms = thinker.least_ms(Bounds())
     assert likely_ms == pytest.approx(1.2 * 10 + 20, rel=0.3)

@@ -180,14 +180,16 @@ def plans(
     from mm_edge.training import relay
     from mm_edge.training.plans import fit
 
-    weights, path = weights_path(rung), out or plans_path(rung)
+    weights, path, small = weights_path(rung), out or plans_path(rung), weights_path("small")
     if not weights.is_file():
         raise UserError(f"no rung named {rung!r}")
     try:
-        fit(weights, path)
-        if rung == "large" and out is None:
-            typer.echo(relay_path())
-            relay.fit(weights_path("small"), weights, relay_path())
+        if rung == "large":
+            cues = path.with_name(relay_path().name)
+            fit(weights, path, (small, relay.fit(small, weights, cues)))
+            typer.echo(cues)
+        else:
+            fit(weights, path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     typer.echo(path)

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from mm_edge.assistant.clock import Clock
+from mm_edge.assistant.reading import Reader
 from mm_edge.assistant.thinking import Bounds, Task, Thinker
 from mm_edge.compute.latency_model import Identity, LatencyModel, ProfileError
-from mm_edge.compute.planner import Planner, PlanTable
+from mm_edge.compute.planner import OWN, SMALL, Plan, Planner, PlanTable
+from mm_edge.compute.relay import Relay, reads
 from mm_edge.engine.base import Engine
 from mm_edge.generation import several
-from mm_edge.model.graphs import SENTENCES
+from mm_edge.memory.drive import DriveMemory
+from mm_edge.model.graphs import SENTENCES, SHORT
 from mm_edge.model.network import CLAIMS
 from mm_edge.model.observation import Observation
 
@@ -25,6 +28,8 @@ ROUNDS = 5
 PICTURE = (240, 320, 3)
 REQUEST, TOLD = "what is the speed limit", "<told> unknown"
 LONG_REQUEST = f"{REQUEST}, and {REQUEST}, and {REQUEST}"
+LINE = ("tunnel", "=14", "=9")
+"""Of a log."""
 
 
 def profile_path(cache: Path, identity: Identity) -> Path:
@@ -57,23 +62,40 @@ def keep(model: LatencyModel, identity: Identity, cache: Path) -> bool:
 
 def profiled(engine: Engine, table: PlanTable, clock: Clock) -> LatencyModel:
     """Every stage of every plan, ROUNDS times; what the first time took, when libraries warm up, is left out."""
-    decoders = sorted({plan.decoder for plans in table.rows.values() for plan in plans})
-    _round(engine, clock, Planner(), decoders)
+    ways = sorted({(plan.rung, plan.decoder) for plans in table.rows.values() for plan in plans})
+    _round(engine, clock, Planner(), ways)
     planner = Planner()
     for _ in range(ROUNDS):
-        _round(engine, clock, planner, decoders)
+        _round(engine, clock, planner, ways)
     return planner.latency
 
 
-def _round(engine: Engine, clock: Clock, planner: Planner, decoders: list[str]) -> None:
+def _round(engine: Engine, clock: Clock, planner: Planner, ways: list[tuple[str, str]]) -> None:
+    _read(reads(engine), clock, planner)
+    rungs = {OWN: reads(engine)} | ({SMALL: engine.small} if isinstance(engine, Relay) else {})
+    for rung, decoder in ways:
+        if rung in rungs:
+            _word(rungs[rung], clock, planner, Plan(decoder, Bounds().max_passes, rung=rung))
+
+
+def _read(engine: Engine, clock: Clock, planner: Planner) -> None:
+    """Short and long: requests and logs."""
     thinker = Thinker(engine, clock, planner)
-    told = engine.tokenizer.claims(TOLD, CLAIMS)
     with thinker.measured("encode"):
         scene = engine.look(None, engine.encode(Observation(1, np.zeros(PICTURE, np.uint8))))
+    reader, memory = Reader(engine, thinker), DriveMemory(engine)
     for text in (LONG_REQUEST, REQUEST):
-        with thinker.measured(thinker.prefill_stage(text)):
-            context = engine.prefill(scene, text, 1)
-    for decoder in decoders:
-        thinker.think(Task(context, REQUEST), Bounds(decoder=decoder))
-        with thinker.measured(f"tell:{decoder}"):
-            next(several(decoder, engine, engine.tell([told] * SENTENCES, 1), 1))
+        reader.find(scene, text, 1, memory, Bounds())
+        while memory.written <= SHORT["find"]:
+            memory.write(LINE)
+
+
+def _word(engine: Engine, clock: Clock, planner: Planner, plan: Plan) -> None:
+    thinker, told = Thinker(engine, clock, planner), engine.tokenizer.claims(TOLD, CLAIMS)
+    task = Task(engine.tell([told], 1)[0], REQUEST)
+    if plan.rung == OWN:
+        thinker.think(task, Bounds(decoder=plan.decoder))
+    else:
+        thinker.carry_out(task, plan)
+    with thinker.measured(f"tell:{plan.way}"):
+        next(several(plan.decoder, engine, engine.tell([told] * SENTENCES, 1), 1))

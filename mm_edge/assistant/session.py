@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from math import inf, isfinite, nan
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,15 @@ from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.inbox import Inbox, Look, Pending
 from mm_edge.assistant.logbook import Logbook
+from mm_edge.assistant.reading import Ages, Glance, Reader
 from mm_edge.assistant.scene import SceneReport
 from mm_edge.assistant.sensors import stamp_ns as stamped_ns
 from mm_edge.assistant.stopwatch import Stopwatch
 from mm_edge.assistant.thinking import Bounds, Task, Thinker
 from mm_edge.assistant.topics import REFUSE
 from mm_edge.compute.latency import LatencyReport
-from mm_edge.compute.planner import Plan, Planner
-from mm_edge.engine.base import Engine, Percept, Scene
+from mm_edge.compute.planner import Planner
+from mm_edge.engine.base import Engine
 from mm_edge.feedback.alerts import AlertGate
 from mm_edge.feedback.utterance import Kind, Priority, Utterance
 from mm_edge.feedback.wording import NOT_ABOUT_THE_DRIVE, capital, hedged, undecided, unsure
@@ -36,19 +37,15 @@ from mm_edge.generation.draft import Draft
 from mm_edge.generation.slots import fill
 from mm_edge.memory.drive import Begin, at_once
 from mm_edge.memory.history import History
-from mm_edge.memory.ledger import counted
 from mm_edge.memory.report import MemoryReport
 from mm_edge.model.events import Event
 from mm_edge.model.network import STYLES
-from mm_edge.model.observation import Observation
 from mm_edge.trust.constants import TrustConstants
 from mm_edge.trust.judge import Judgement
 from mm_edge.trust.report import TrustReport, Verdict
 
 HISTORY_SPACING_S = 0.5
 """The spacing of remembered observations that the model was trained with."""
-PERCEPT_REUSE_S = 0.1
-"""An encoded observation serves every turn that begins within this time."""
 REVERSING_MPS = -0.3
 """At a lower speed no path is given: the model knows forward ones only."""
 
@@ -65,33 +62,12 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Glance:
-    """The newest observation, encoded and read after those before it. `at_s`: when, on the monotonic clock."""
-
-    observation: Observation
-    percept: Percept
-    scene: Scene
-    frame_id: str
-    at_s: float
-
-
-@dataclass(frozen=True)
-class Ages:
-    """How old the inputs were when a turn began, in milliseconds; `any_ms`: that of the newest, by its stamp."""
-
-    any_ms: float = nan
-    image: float = nan
-    state: float = nan
-    audio: float = nan
-
-
-@dataclass(frozen=True)
 class Thought:
-    """A draft with its judgement, the plan it was made by, and why by that one and why it ended."""
+    """A draft with its judgement, the plan it was made by, both halves, and why by that one and why it ended."""
 
     draft: Draft
     judgement: Judgement
-    plan: Plan
+    plan: str
     reason: str
     told: tuple[Draft, ...] = ()
     """Sentences that follow it."""
@@ -125,6 +101,7 @@ class Session:
         self._gate = AlertGate(config.alert_repeat_s)
         self.configure(config)
         self._thinker = Thinker(engine, clock, planner or Planner())
+        self._reader = Reader(engine, self._thinker)
         self._random = random.Random(config.seed)
         self._epoch = inbox.epoch
         self._glance: Glance | None = None
@@ -162,7 +139,7 @@ class Session:
         self._unevaluated += job.skipped
         if late or not self.config.watch:
             self._unevaluated += 1
-            self._witness(self._see(stopwatch, job.arrival_s))
+            self._witness(self._see(stopwatch, self._bounds(inf), job.arrival_s))
             return None
         deadline_ms = self.config.watch_deadline_ms
         due_s = job.arrival_s + deadline_ms / 1e3 - self.config.reserve_s(deadline_ms)
@@ -251,24 +228,30 @@ class Session:
             return None
         return PathAdvice(stamp_ns, tuple((x, y) for x, y in positions_m), self.config.vehicle_frame)
 
-    def _see(self, stopwatch: Stopwatch, arrival_s: float = -inf) -> Glance:
-        """The newest observation, encoded and remembered; a glance of a moment ago is reused, unless it was before
-        `arrival_s`."""
-        self._ages = Ages(self.inbox.input_age_ms(), **self.inbox.ages_ms())
+    def _see(self, stopwatch: Stopwatch, bounds: Bounds, arrival_s: float = -inf, request: str = "") -> Glance:
+        """The newest observation, encoded and remembered, or the last glance, unless that was before `arrival_s`: for
+        every turn that begins a moment later, and for a request if it is to be."""
+        ages = Ages(self.inbox.input_age_ms(), **self.inbox.ages_ms())
         for at_s in self.inbox.contradictions():
             self._assessor.contradicted(at_s)
         self._begin_anew_if_time_did()
         now_s = self.clock.monotonic_s()
-        if self._glance is None or not max(arrival_s, now_s - PERCEPT_REUSE_S) <= self._glance.at_s:
+        last = self._glance if self._glance and self._glance.at_s >= arrival_s else None
+        long = self.logbook.memory.is_long
+        anew, why = self._reader.anew(request, last, now_s, long, bounds) if last else (True, "")
+        if last and not anew:
+            glance = last.again(why)
+        else:
             observation, frame_id = self.inbox.observation()
             with self._thinker.measured("encode"):
                 percept = self.engine.encode(observation)
                 self.history.add(observation.stamp_ns, percept.summary)
                 scene = self.engine.look(self.history.recall(observation.stamp_ns), percept)
-            self._glance = Glance(observation, percept, scene, frame_id, now_s)
+            glance = self._glance = Glance(observation, percept, scene, frame_id, now_s, ages, why=why)
             self._assessor.look(observation, percept, now_s)
+        self._ages = glance.ages.later(now_s - glance.at_s, ages.any_ms)
         stopwatch.mark("encode")
-        return self._glance
+        return glance
 
     def _begin_anew_if_time_did(self) -> None:
         """A drive goes on that a file tells of; only now, since a simulated clock stands still before any input."""
@@ -288,26 +271,27 @@ class Session:
 
     def _think(self, text: str, due_s: float, stopwatch: Stopwatch, arrival_s: float = -inf) -> tuple[Glance, Thought]:
         self._thinker.machine(self.inbox.machine())
-        with self._thinker.understanding():
-            glance = self._see(stopwatch, arrival_s)
+        bounds = self._bounds(due_s)
+        with self._thinker.reading():
+            glance = self._see(stopwatch, bounds, arrival_s, text)
             marked = self.logbook.log.marked(text)
-            style = self._style()
-            with self._thinker.measured(self._thinker.prefill_stage(marked)):
-                found = self.engine.prefill(glance.scene, marked, style, self.logbook.memory.read())
-                cache = counted(self.engine, found, self.logbook.memory.ledger)
+            found = self._reader.find(glance.scene, marked, self._style(), self.logbook.memory, bounds)
+        context = found.context
         stopwatch.mark("prefill")
         forbidden = [*self.logbook.unused(), *(self.engine.tokenizer.unasked if text else ())]
         facts = glance.percept.facts
-        task = Task(cache, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32), facts)
-        made = self._thinker.think(task, self._bounds(due_s))
+        task = Task(context, text, self.logbook.log.lines, forbidden, self._random.getrandbits(32), facts)
+        made = self._thinker.think(task, bounds)
         stopwatch.mark("draft")
         draft, told = made.draft, [each for each in made.told if each.is_sentence]
         confidence = min(each.confidence for each in (draft, *told)) if draft.is_sentence else 0.0
-        answer = Answer(confidence, draft.topic, made.plan.decoder, marked, cache.asked)
+        answer = Answer(confidence, draft.topic, made.plan.decoder, marked, context.asked)
         judgement = self._assessor.judge(answer, self._ages.image, self._ages.state)
         if not draft.is_sentence:
             judgement = replace(judgement, reasons=("the draft is no sentence of the language", *judgement.reasons))
-        return glance, Thought(draft, judgement, made.plan, made.reason, tuple(told))
+        plan = f"{made.plan} image={glance.tokens} slots={found.slots}"
+        reason = "; ".join(why for why in (made.reason, glance.why, found.why) if why)
+        return glance, Thought(draft, judgement, plan, reason, tuple(told))
 
     def _bounds(self, due_s: float) -> Bounds:
         return Bounds(due_s, self.config.decoder, self.config.max_passes, self.inbox.latest_end_s)

@@ -16,7 +16,8 @@ from mm_edge.assistant.clock import Clock
 from mm_edge.assistant.telling import TOLD, tell
 from mm_edge.assistant.topics import request_class
 from mm_edge.compute.device import ComputeState
-from mm_edge.compute.planner import Choice, Plan, Planner
+from mm_edge.compute.planner import OWN, SMALL, Choice, Plan, Planner
+from mm_edge.compute.relay import Relay
 from mm_edge.compute.rounds import Evidence, Facts, doubt
 from mm_edge.engine.base import Context, Engine
 from mm_edge.generation import DECODERS
@@ -29,8 +30,9 @@ PLANNED = "planned"
 """The value of the parameter decoder with which the deadline chooses one."""
 THROTTLED = "the machine is throttled"
 CUT_SHORT, GAVE_WAY = "no time for another pass", "another pass would make others late"
-UNDERSTOOD = {"encode": 1.0, "prefill": 1.0}
-"""What comes before the first pass; a long request, since that is said before anybody asks."""
+READ = {"encode": 1.0, "understand": 1.0, "find": 1.0}
+"""What comes before the first pass; a long request and a long log, since that is said before anybody asks. How much of
+it turns need is learnt."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Bounds:
     max_passes: int = 24
     latest_s: Callable[[], float] = lambda: inf
 
+    @property
+    def named(self) -> str:
+        """The only decoder there is a choice of, "" for any."""
+        return "" if self.decoder == PLANNED else self.decoder
+
 
 @dataclass(frozen=True)
 class Made:
@@ -74,8 +81,9 @@ class Made:
 class Thinker:
     def __init__(self, engine: Engine, clock: Clock, planner: Planner) -> None:
         self._engine = engine
+        self._relay = engine if isinstance(engine, Relay) else None
         self._clock = clock
-        self._planner = planner
+        self.planner = planner
         self._latency = planner.latency
         self.moved_s = -inf
         """When a stage last began, on the monotonic clock."""
@@ -86,31 +94,30 @@ class Thinker:
 
     @contextmanager
     def measured(self, stage: str) -> Iterator[None]:
-        """Books how long what is inside takes."""
+        """Books how long what is inside takes, and how far off that is what was foreseen."""
+        foreseen = self._latency.predict({stage: 1.0}, stage)
         began_s = self.moved_s = self._clock.monotonic_s()
         yield
-        self._latency.observe(stage, (self._clock.monotonic_s() - began_s) * 1e3)
-
-    def prefill_stage(self, text: str) -> str:
-        """The stage in which a request, its names marked, is understood: short ones have a graph of their own."""
-        short = SHORT["understand"]
-        return "prefill" if len(self._engine.tokenizer.request(text, short + 1)) > short else "prefill:short"
+        ms = (self._clock.monotonic_s() - began_s) * 1e3
+        self._latency.settle(foreseen, ms)
+        self._latency.observe(stage, ms)
 
     @contextmanager
-    def understanding(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         """Learns how long what comes before the first pass takes together."""
-        began_s, foreseen = self._clock.monotonic_s(), self._latency.predict(UNDERSTOOD, "understand")
+        began_s, foreseen = self._clock.monotonic_s(), self._latency.predict(READ, "read")
         yield
         self._latency.settle(foreseen, (self._clock.monotonic_s() - began_s) * 1e3)
+
+    def left_ms(self, bounds: Bounds) -> float | None:
+        """The time that is left, also for the sake of others; None: there is no end."""
+        ends_s = min(bounds.due_s, bounds.latest_s())
+        return None if ends_s == inf else (ends_s - self._clock.monotonic_s()) * 1e3
 
     def least_ms(self, bounds: Bounds) -> tuple[float, float]:
         """How long a turn takes that has no time at all, with the cheapest plan: most likely, and at most, by the 99th
         percentiles of its parts."""
-        named = "" if bounds.decoder == PLANNED else bounds.decoder
-        parts = (
-            self._latency.predict(UNDERSTOOD, "understand"),
-            self._planner.choose("now", 0.0, 1, named).foreseen,
-        )
+        parts = self._latency.predict(READ, "read"), self.planner.choose("now", 0.0, 1, bounds.named).foreseen
         return sum(part.p50_ms for part in parts), sum(part.p99_ms for part in parts)
 
     def think(self, task: Task, bounds: Bounds) -> Made:
@@ -118,30 +125,30 @@ class Thinker:
         began_s = self._clock.monotonic_s()
         ends_s = min(bounds.due_s, bounds.latest_s())
         left_ms = None if ends_s == inf else (ends_s - began_s) * 1e3
-        kind = self._planner.table.graded(request_class(task.text, task.context.asked), task.context)
-        choice = self._choose(kind, left_ms, bounds)
-        way = choice.plan.decoder
+        kind = self.planner.table.graded(request_class(task.text, task.context.asked), task.context)
+        rungs = (OWN, SMALL) if self._relay and self._relay.is_easy(task.context) else (OWN,)
+        choice = self._choose(kind, left_ms, bounds, rungs)
+        plan = choice.plan
         draft, ended = self.carry_out(task, choice.plan, bounds)
         ms = (self._clock.monotonic_s() - began_s) * 1e3
         if ended not in (CUT_SHORT, GAVE_WAY) or ms > choice.foreseen.p99_ms:
             self._latency.settle(choice.foreseen, ms)
         told: list[Draft] = []
         if draft.topic in TOLD:
-            telling = tell(
-                self._engine, draft.topic, task.lines, task.context.style, way, bounds.max_passes, task.forbidden
-            )
-            told, _ = self._best(telling, f"tell:{way}", bounds)
+            by, most = self._by(plan), bounds.max_passes
+            telling = tell(by, draft.topic, task.lines, task.context.style, plan.decoder, most, task.forbidden)
+            told, _ = self._best(telling, f"tell:{plan.way}", bounds)
         why = choice.reason if ends_s == bounds.due_s else f"{choice.reason}, as others wait"
-        return Made(draft, tuple(told), choice.plan, f"{why}; {ended}", choice.foreseen.p99_ms, ms)
+        return Made(draft, tuple(told), plan, f"{why}; {ended}", choice.foreseen.p99_ms, ms)
 
-    def _choose(self, kind: str, left_ms: float | None, bounds: Bounds) -> Choice:
+    def _choose(self, kind: str, left_ms: float | None, bounds: Bounds, rungs: Sequence[str]) -> Choice:
         """The plan; the reason tells if it would be another one on a machine that is not throttled, as all predictions
         grow alike."""
-        named, slowdown = "" if bounds.decoder == PLANNED else bounds.decoder, self._latency.slowdown
-        choice = self._planner.choose(kind, left_ms, bounds.max_passes, named)
+        named, slowdown = bounds.named, self._latency.slowdown
+        choice = self.planner.choose(kind, left_ms, bounds.max_passes, named, rungs)
         if left_ms is None or slowdown <= 1:
             return choice
-        usual = self._planner.choose(kind, left_ms * slowdown, bounds.max_passes, named)
+        usual = self.planner.choose(kind, left_ms * slowdown, bounds.max_passes, named, rungs)
         return choice if usual.plan == choice.plan else replace(choice, reason=f"{choice.reason}, {THROTTLED}")
 
     def carry_out(self, task: Task, plan: Plan, bounds: Bounds = Bounds()) -> tuple[Draft, str]:
@@ -153,10 +160,15 @@ class Thinker:
 
     def _drafted(self, task: Task, plan: Plan, context: Context, bounds: Bounds) -> tuple[Draft, str]:
         """One sentence from a context, and why it is as it is."""
-        way = plan.decoder
-        drafts = DECODERS[way](self._engine, context, plan.max_passes, task.forbidden, task.seed)
+        by, way = self._by(plan), plan.way
+        given = by.handed(context) if isinstance(by, Relay) else context
+        drafts = DECODERS[plan.decoder](by, given, plan.max_passes, task.forbidden, task.seed)
         (draft,), ended = self._best(([each] for each in drafts), f"pass:{way}", bounds, f"tell:{way}")
         return draft, ended
+
+    def _by(self, plan: Plan) -> Engine:
+        """Who words it: of a relay the large rung alone, or both."""
+        return self._engine if self._relay is None or plan.rung == SMALL else self._relay.large
 
     def _revised(self, task: Task, plan: Plan, draft: Draft, ended: str, bounds: Bounds) -> tuple[Draft, str]:
         """The draft, worded anew while the evidence does not bear it out and there is time; nothing is tried twice, and
@@ -170,7 +182,7 @@ class Thinker:
             if late := self._late(f"pass:{plan.decoder}", bounds):
                 ended = late
                 break
-            other, _ = self._drafted(task, plan, self._anew(task.context, number), bounds)
+            other, _ = self._drafted(task, plan, self._anew(task.context, number, plan), bounds)
             passes += other.passes
             other_why = doubt(self._engine.tokenizer, other.ids, other.confidence, evidence)
             if rank(other, other_why) > rank(draft, why):
@@ -178,13 +190,13 @@ class Thinker:
             ended = f"revised {number + 1} times, {f'still in doubt: {why}' if why else 'borne out'}"
         return replace(draft, passes=passes), ended
 
-    def _anew(self, context: Context, number: int) -> Context:
+    def _anew(self, context: Context, number: int, plan: Plan) -> Context:
         """What to word a sentence from in the round `number`: the likeliest claims alone and all that was found, in
         turns, in one style after the other."""
         style = (context.style - 1 + (number + 1) // 2) % STYLES + 1
         if number % 2 or not context.claims:
             return replace(context, style=style if number % 2 else style % STYLES + 1)
-        return self._engine.tell([[likely[0][0] for likely in context.claims]], style)[0]
+        return self._by(plan).tell([[likely[0][0] for likely in context.claims]], style)[0]
 
     def _late(self, stage: str, bounds: Bounds, behind: str = "") -> str:
         """Why there is most likely no time for another pass, "" where there is; behind: the stage that must follow."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mm_edge.compute.planner import WATCH
+
 REFUSE = "refuse"
 """Of sentences that answer nothing."""
 VEHICLE_TOPICS = frozenset({"speed", "energy", "range", "gear", "indicator", REFUSE})
@@ -20,10 +22,10 @@ EYELESS_TOPICS = VEHICLE_TOPICS | LOG_TOPICS
 
 
 def request_class(text: str, asked: Sequence[str]) -> str:
-    """Which class of requests of a PlanTable: "watch" for a turn that nobody asked for, "past" for what only the log
+    """Which class of requests of a PlanTable: WATCH for a turn that nobody asked for, "past" for what only the log
     can tell, else "now". asked: the words by which it was understood (`Context.asked`)."""
     if not text:
-        return "watch"
+        return WATCH
     return "past" if asked and asked[0].strip("<>") in LOG_TOPICS else "now"
 
 

@@ -52,12 +52,12 @@ Both = tuple[bool, bool, bool]
 
 
 def _both(engine: GraphEngine, scene: Scene, text: str, topic: str) -> Both:
-    first = engine.prefill(scene, text, 1)
+    first = engine.understand(scene, text)
     is_right = first.asked[0] == f"<{topic}>"
     if not first.skimmed:
         return False, is_right, is_right
     sure, engine.sure = engine.sure, inf
-    read = engine.prefill(scene, text, 1)
+    read = engine.understand(scene, text)
     engine.sure = sure
     return True, is_right, read.asked[0] == f"<{topic}>"
 

@@ -10,7 +10,10 @@ from typing import Any
 
 from mm_edge.compute.device import ComputeState, device_name
 
-STAGES = frozenset({"encode", "read", "ask", "look", "prefill", "tell", "decode", "verify", "follow", "flow", "path"})
+STAGES = frozenset({
+    "encode", "read", "ask", "look", "understand", "find", "prefill", "tell", "decode", "verify", "follow", "flow",
+    "path",
+})  # fmt: skip
 """Everything of an engine that computes."""
 BUSY_LOAD = 0.7
 """The processor is busy, so its clock says something."""

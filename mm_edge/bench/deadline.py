@@ -14,9 +14,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
-from math import inf
 from typing import cast
 
 import numpy as np
@@ -26,30 +25,30 @@ import torch
 from mm_edge.assistant.clock import SystemClock
 from mm_edge.assistant.config import AssistantConfig
 from mm_edge.assistant.profiling import profiled
-from mm_edge.assistant.thinking import PLANNED, Bounds, Made, Task, Thinker
+from mm_edge.assistant.reading import PERCEPT_REUSE_S, Glance
+from mm_edge.assistant.thinking import PLANNED
 from mm_edge.bench._effort import efforts, headline, rows
+from mm_edge.bench._policy import Job, Policy, Trial
+from mm_edge.bench._reading import READS_ALL, tight
 from mm_edge.bench._relay import TOLD, WAYS, relayed
 from mm_edge.bench._throttle import Throttled, state
 from mm_edge.bench.harness import Plot, Result, percentile, wilson
 from mm_edge.bench.speech import exported
-from mm_edge.compute.device import ComputeState
 from mm_edge.compute.latency_model import LatencyModel
-from mm_edge.compute.planner import Planner, PlanTable
+from mm_edge.compute.planner import Planner, PlanTable, Way
 from mm_edge.compute.priority import end_realtime, request_realtime
 from mm_edge.engine import plans_path, weights_path
 from mm_edge.engine.base import Engine
 from mm_edge.generation import DECODERS
-from mm_edge.model.observation import Observation
-from mm_edge.training.evaluate import Posed, posed_now, posed_past, said
-from mm_edge.world.questions import right
+from mm_edge.model.graphs import SHORT
+from mm_edge.training.evaluate import Posed, posed_now, posed_past
 
 SHORTEST_MS, LONGEST_MS = 30.0, 2000.0
-RESERVE_MS = 3.0
-"""Time before the deadline at which the sentence must be there: what follows is wording, which takes less."""
 CHEAPEST = "flow"
 """One pass, always: what no policy can be quicker than."""
 HOPE, LARGE = "hope", "always large"
 """Policies that take the decoder that is right most often and never look at the clock; the second on the large rung."""
+WATCH_S = 1 / AssistantConfig().watch_rate_hz
 THROTTLED, SLOWER = "throttled", 2.5
 """The load under which everything takes so many times as long, as on a machine that is too hot, and says so."""
 LOG_WORDS = 512
@@ -60,6 +59,9 @@ BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(rang
 REST = 0.1
 """Of what an answer took: the thread that answers never has more than 95 % of a processor (compute/priority.py)."""
 OVERHEADS = 300
+READING_WAYS = [
+    Way("", 0.9, tuple(stages)) for stages in (("encode", "find"), ("encode", "find:short"), ("find",), ("find:short",))
+]
 BINS = 6
 DRAWN = (PLANNED, HOPE, LARGE, "voting", "autoregressive", CHEAPEST)
 
@@ -79,62 +81,6 @@ class Size:
 FULL, QUICK = Size(28, 14, 60, 40, 60), Size(2, 1, 3, 2, 5)
 
 
-@dataclass(frozen=True)
-class Job:
-    """A request with what is to be seen, the deadline, and the policy's seed."""
-
-    posed: Posed
-    observation: Observation
-    deadline_ms: float
-    seed: int
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What a policy made of a request. place: how many came before it under this load."""
-
-    load: str
-    place: int
-    deadline_ms: float
-    total_ms: float
-    right: bool
-    made: Made
-
-    @property
-    def late(self) -> bool:
-        return self.total_ms > self.deadline_ms
-
-    @property
-    def good(self) -> bool:
-        return self.right and not self.late
-
-
-class Policy:
-    """decoder: as the parameter of that name; hopes: the deadline is not looked at."""
-
-    def __init__(self, engine: Engine, planner: Planner, decoder: str, hopes: bool = False) -> None:
-        self._engine, self._decoder, self._hopes = engine, decoder, hopes
-        self._clock = SystemClock()
-        self._thinker = Thinker(engine, self._clock, planner)
-
-    def told(self, machine: ComputeState | None) -> None:
-        """What the monitor says of the machine; None: nothing."""
-        self._thinker.machine(machine)
-
-    def answer(self, job: Job) -> tuple[Made, float]:
-        """The sentence, and how many milliseconds it took from the picture on."""
-        forbidden = job.posed.forbidden(self._engine)
-        began_s = self._clock.monotonic_s()
-        with self._thinker.measured("encode"):
-            scene = self._engine.look(job.posed.past, self._engine.encode(job.observation))
-        with self._thinker.measured(self._thinker.prefill_stage(job.posed.request)):
-            context = job.posed.understood(self._engine, scene)
-        due_s = inf if self._hopes else began_s + (job.deadline_ms - RESERVE_MS) / 1e3
-        task = Task(context, job.posed.request, (), forbidden, job.seed, job.posed.percept.facts)
-        made = self._thinker.think(task, Bounds(due_s, self._decoder))
-        return made, (self._clock.monotonic_s() - began_s) * 1e3
-
-
 def measure(seed: int, quick: bool) -> Result:
     torch.set_num_threads(1)
     size = QUICK if quick else FULL
@@ -145,6 +91,7 @@ def measure(seed: int, quick: bool) -> Result:
     large_jobs = traffic(large, seed, size)
     with urgent() as scheduling:
         trials = played(Throttled(engine), Throttled(large), table, profile, jobs, large_jobs)
+        hurried, hurried_rows = tight(engine, table, profile, jobs)
     overhead_ms = overheads_ms(table, profile)
     effort = efforts(engine, table, seed, size.effort_drives, size.effort_logs)
     relay, relay_rows, share = relayed(seed, size.answers)
@@ -152,7 +99,7 @@ def measure(seed: int, quick: bool) -> Result:
     table_rows = [_row(name, trials[name], eligible) for name in trials]
     table_rows += [_row(f"{PLANNED}, {load}", _under(trials[PLANNED], load), eligible) for load, _ in loads()]
     step = [trial for trial in _under(trials[PLANNED], "all cores") if trial.place < AFTER_STEP]
-    table_rows += [_row(f"{PLANNED}, after the step", step, eligible), *rows(effort), *relay_rows]
+    table_rows += [_row(f"{PLANNED}, after the step", step, eligible), *rows(effort), *relay_rows, *hurried_rows]
     notes = [
         f"small rung, {engine.name}, {len(jobs)} requests from seed {seed}, each answered by every policy; deadlines "
         f"log-uniform from {SHORTEST_MS:.0f} ms to {LONGEST_MS:.0f} ms, from the picture on",
@@ -163,12 +110,15 @@ def measure(seed: int, quick: bool) -> Result:
         "these; right: whenever it came, of all; low, high: 95 % by Wilson, of right in time",
         f"{HOPE}: {most_right(table)}, which is right most often by the table, without a look at the clock; {LARGE}: "
         "the same on the large rung",
+        f"every request has a log of {LOG_WORDS} words, and a glance of {PERCEPT_REUSE_S:.1f} s to {WATCH_S:.1f} s "
+        f"before; {READS_ALL}: as if neither its end nor the glance could do; in a hurry: the same requests, and "
+        "deadlines that are about as long as that takes",
         f"effort: {size.effort_drives} drives, {size.effort_logs} logs of {LOG_WORDS} words, understood once; passes: "
         "over the answer; best of N: in N wordings at once",
         f"{', '.join(WAYS)}: {size.answers} longer answers of {TOLD} sentences, one sentence after the other; the "
         f"relay hands over {share:.0%} of them",
     ]
-    found = _headline(trials, eligible, overhead_ms) | headline(effort) | relay | {"n": float(len(jobs))}
+    found = _headline(trials, eligible, overhead_ms) | headline(effort) | relay | hurried | {"n": float(len(jobs))}
     return Result(found, table_rows, notes, _plot(trials))
 
 
@@ -178,14 +128,25 @@ def loads() -> tuple[tuple[str, int], ...]:
 
 
 def traffic(engine: Engine, seed: int, size: Size) -> list[Job]:
-    """Requests about the present and the past in random order, so that every load has both."""
+    """Requests about the present and the past in random order, so that every load has both; all with a log behind them,
+    and a glance that was taken before, as long ago as in a session, and too long to serve anybody."""
     rng = np.random.default_rng([seed, 41])
-    posed = [*chain(posed_now(engine, seed, size.drives), posed_past(engine, seed, size.logs, LOG_WORDS))]
+    posed = [*chain(posed_now(engine, seed, size.drives, LOG_WORDS), posed_past(engine, seed, size.logs, LOG_WORDS))]
     deadlines_ms = np.exp(rng.uniform(np.log(SHORTEST_MS), np.log(LONGEST_MS), len(posed)))
+    order, ages_s = rng.permutation(len(posed)), rng.uniform(PERCEPT_REUSE_S, WATCH_S, len(posed))
     return [
-        Job(posed[index], posed[index].drive.observation(posed[index].t_s), float(deadline_ms), int(index))
-        for index, deadline_ms in zip(rng.permutation(len(posed)), deadlines_ms, strict=True)
+        _job(engine, posed[index], float(age_s), float(deadline_ms), int(index))
+        for index, age_s, deadline_ms in zip(order, ages_s, deadlines_ms, strict=True)
     ]
+
+
+def _job(engine: Engine, posed: Posed, age_s: float, deadline_ms: float, seed: int) -> Job:
+    assert posed.memory is not None
+    posed.memory.read()  # a session has, between turns
+    earlier = posed.drive.observation(posed.t_s - age_s)
+    percept = engine.encode(earlier)
+    last = Glance(earlier, percept, engine.look(posed.past, percept), "", -age_s)
+    return Job(posed, posed.drive.observation(posed.t_s), last, age_s, deadline_ms, seed)
 
 
 def played(
@@ -199,12 +160,13 @@ def played(
     """Every policy's trials, in the order of the jobs, which are the same for the large rung. Each policy learns from
     its own times only."""
 
-    def policy(decoder: str, hopes: bool = False, by: Throttled = engine) -> Policy:
-        return Policy(cast(Engine, by), Planner(table, copy.deepcopy(profile)), decoder, hopes)
+    def policy(decoder: str, hopes: bool = False, by: Throttled = engine, known: PlanTable = table) -> Policy:
+        return Policy(cast(Engine, by), Planner(known, copy.deepcopy(profile)), decoder, hopes)
 
     best = most_right(table)
     policies = {name: policy(name) for name in (PLANNED, *DECODERS)}
     policies |= {HOPE: policy(best, True), LARGE: policy(best, True, large)}
+    policies[READS_ALL] = policy(PLANNED, known=replace(table, readings={}))
     trials: dict[str, list[Trial]] = {name: [] for name in policies}
     each_load = -(-len(jobs) // len(loads()))
     for part, (load, count) in enumerate(loads()):
@@ -216,10 +178,8 @@ def played(
             for place in range(each_load)[: max(0, len(jobs) - part * each_load)]:
                 for name in _turned([*policies], place):
                     job = (large_jobs if name == LARGE else jobs)[part * each_load + place]
-                    made, total_ms = policies[name].answer(job)
-                    time.sleep(REST * total_ms / 1e3)
-                    is_right = right(said(made.draft), job.posed.question)
-                    trials[name].append(Trial(load, place, job.deadline_ms, total_ms, is_right, made))
+                    trials[name].append(policies[name].answer(job, load, place))
+                    time.sleep(REST * trials[name][-1].total_ms / 1e3)
     return trials
 
 
@@ -262,12 +222,14 @@ def above_cheapest(trials: dict[str, list[Trial]]) -> dict[str, float]:
 
 
 def overheads_ms(table: PlanTable, profile: LatencyModel) -> list[float]:
-    """What choosing takes, each time after something new was learnt."""
+    """What choosing takes, both halves of a plan, each time after something new was learnt."""
     planner = Planner(table, copy.deepcopy(profile))
     found = []
     for _ in range(OVERHEADS):
-        planner.latency.settle(planner.latency.predict({"prefill": 1.0}, "overhead"), 10.0)
+        planner.latency.settle(planner.latency.predict({"find": 1.0}, "overhead"), 10.0)
         began_s = time.perf_counter()
+        for _ in range(2):  # the picture, and the log
+            planner.read(READING_WAYS, 50.0, ("understand", planner.quickest("now", 24)))
         planner.choose("now", 50.0, 24)
         found.append((time.perf_counter() - began_s) * 1e3)
     return found
@@ -295,7 +257,15 @@ def _headline(trials: dict[str, list[Trial]], eligible: dict[str, float], overhe
         "prediction_error_p99_percent": 100 * abs(percentile(ratios, 99) - 1),
         "beyond_p99_percent": 100 * float(np.mean([ratio > 1 for ratio in ratios])),
         "planner_overhead_ms": float(np.median(overhead_ms)),
+        "glance_share": float(np.mean([not trial.tokens for trial in trials[PLANNED]])),
+        "log_end_share": float(np.mean([trial.slots == SHORT["find"] for trial in trials[PLANNED]])),
+        "reading_speedup": _median_ms(trials[READS_ALL]) / _median_ms(trials[PLANNED]),
+        "reads_all_miss_rate_all": float(np.mean([trial.late for trial in trials[READS_ALL]])),
     }
+
+
+def _median_ms(trials: Sequence[Trial]) -> float:
+    return percentile([trial.total_ms for trial in trials], 50)
 
 
 def _row(name: str, trials: Sequence[Trial], eligible: dict[str, float]) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """How long what is planned will take on this machine as it is now: learnt from what things took.
 
-A stage ("encode", "prefill", "pass:quality", ...) has a sample of its last durations, freed of the load under which
+A stage ("encode", "find", "pass:quality", ...) has a sample of its last durations, freed of the load under which
 they were taken. The load is one factor for all stages, since they slow down together: it is what recent durations were
 relative to the usual ones. How far off predictions were, relative to themselves, gives the quantiles of the next one;
 no distribution is assumed. As what comes may vary more than what came, the 99th percentile is tracked besides: it grows
@@ -50,7 +50,7 @@ LOWEST_RATIO = 0.01
 """No processor that works is clocked lower than this share of its maximum."""
 COARSEST_MS = 20.0
 """A clock's tick is no longer than this."""
-FORMAT = 2
+FORMAT = 3
 
 Counts = Mapping[str, float]
 """Stages -> how often each is gone through."""

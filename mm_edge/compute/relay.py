@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mm_edge.engine.base import Context, Engine, Log, Said, Scene
+from mm_edge.engine.base import Context, Engine, Said
 from mm_edge.model.checkpoint import sha256
 from mm_edge.model.tokenizer import EOS, Tokenizer
 
@@ -94,15 +94,21 @@ class Relay:
         """What is seen, read and remembered is the large rung's."""
         return getattr(self.large, name)
 
-    def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
-        context = self.large.prefill(scene, text, style, log)
-        likeliest = [likely[0][0] for likely in context.claims]
+    def is_easy(self, context: Context) -> bool:
+        """Whether the small rung may word what the large one found."""
         sure = all(_margin(likely) >= MARGIN for likely in context.claims)
-        if not (sure and self._easy(likeliest)):
+        return sure and bool(context.claims) and self._easy([likely[0][0] for likely in context.claims])
+
+    def handed(self, context: Context) -> Context:
+        """What the large rung found, for the small one to word if that is easy; else as it is."""
+        if self._of(context) is self.small:
+            return context
+        if not self.is_easy(context):
             self.kept += 1
             return context
         self.handed_over += 1
-        return replace(self.small.tell([likeliest], style)[0], asked=context.asked, claims=context.claims)
+        likeliest = [likely[0][0] for likely in context.claims]
+        return replace(self.small.tell([likeliest], context.style)[0], asked=context.asked, claims=context.claims)
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         easy = [self._easy(each) for each in claims]
@@ -158,6 +164,11 @@ class Relay:
     def _joined(parts: Sequence[tuple[list[int], Tensor]]) -> Tensor:
         rows = [row for part, _ in parts for row in part]
         return torch.cat([found for _, found in parts])[torch.argsort(torch.tensor(rows))]
+
+
+def reads(engine: Engine) -> Engine:
+    """The one that reads what another may word."""
+    return engine.large if isinstance(engine, Relay) else engine
 
 
 def cue(tokenizer: Tokenizer, claims: Sequence[int]) -> str:

@@ -68,17 +68,32 @@ class Scene:
         return _layers(self.k, self.v)
 
 
+Likely = tuple[tuple[int, float], ...]
+"""The likeliest words in some place, ids and probabilities, the best first."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What a request asks beside a scene. meant: [1, ASKED, d]; asked: the likeliest words that it asks by, none where
+    nothing was asked; topics: what it is likeliest about; skimmed: whether its words alone told, so that it was not
+    read."""
+
+    meant: Tensor
+    asked: tuple[str, ...] = ()
+    topics: Likely = ()
+    skimmed: bool = False
+
+
 @dataclass(frozen=True)
 class Context:
     """What an answer is worded from, and its style. stated: the topic and each thing that is stated [CLAIMS, d]; asked:
     the likeliest words that a request asks by, none where nothing was asked; claims: the likeliest words of what is
-    stated, ids and probabilities, the best first; skimmed: whether the request was understood without reading it."""
+    stated."""
 
     stated: Tensor
     style: int
     asked: tuple[str, ...] = ()
-    claims: tuple[tuple[tuple[int, float], ...], ...] = ()
-    skimmed: bool = False
+    claims: tuple[Likely, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,11 +128,26 @@ class Log:
         """As it is asked: its keys seen from its end, where the place 0 is. A short one of which nothing was compacted
         is cut, and has no memory. Kept, since most logs are asked several times."""
         short, full = by_length("find", self.k.shape[2]).values()
-        slots = short if not self.start and len(self.ids) <= short else full
+        slots = short if self.is_short else full
         k, v = from_here(self.k[:, :, :slots], self.length), self.v[:, :, :slots].contiguous()
         compacted = self.memory if slots == full else ()
         memory = [(from_here(k, self.length), v, own) for k, v, own in compacted]
         return replace(self, k=k, v=v, bias=self.bias[:slots], memory=memory)
+
+    @cached_property
+    def recent(self) -> Log:
+        """Its last raw words alone, as many as a short one has: finding in them is quicker. Kept as `from_here` is."""
+        short = by_length("find", self.k.shape[2])["find_short"]
+        first = max(0, len(self.ids) - short)
+        end, bias = slice(first, first + short), self.bias[first : first + short]
+        before = (self.before + self.ids[:first])[-len(self.before) :]
+        k, v, ids = self.k[:, :, end], self.v[:, :, end], self.ids[first:]
+        return Log(k, v, bias, ids, before, self.start + first, ())
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is looked at without a memory."""
+        return len(self.ids) <= by_length("find", self.k.shape[2])["find_short"] and not (self.start and self.memory)
 
 
 Memory = Sequence[tuple[Tensor, Tensor, Tensor]]
@@ -176,8 +206,15 @@ class Engine(Protocol):
     def look(self, history: Tensor | None, percept: Percept) -> Scene:
         """history: summaries [m, d + SIGNALS], oldest first. Raises ValueError for more than history_slots."""
 
+    def understand(self, scene: Scene, text: str) -> Understood:
+        """text: the request with names marked, "" for a watch turn. What its words alone leave no doubt about is not
+        read."""
+
+    def find(self, scene: Scene, understood: Understood, style: int, log: Log | None = None) -> Context:
+        """What answers that in the scene and the log. A short log, and the end of one (`Log.recent`), are quicker."""
+
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
-        """text: the request with names marked, "" for a watch turn."""
+        """Both in a row."""
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         """The contexts of up to SENTENCES sentences whose claims, CLAIMS ids each, are known. Raises ValueError for

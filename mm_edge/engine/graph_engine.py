@@ -5,7 +5,7 @@ Knows nothing about sentences' meaning, deadlines or memory policies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Scene
+from mm_edge.engine.base import Context, Log, Memory, Percept, Runner, Said, Scene, Understood
 from mm_edge.model.features import Features, features
 from mm_edge.model.graphs import CHUNK, QUESTIONS, SENTENCES, by_length, split_facts
 from mm_edge.model.hints import SURE, pieces
@@ -117,34 +117,39 @@ class GraphEngine:
         return Scene(k[:, 0], v[:, 0], bias, states, states_bias, course[0])
 
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
-        shown, seen = scene.bias[None], scene.layers
-        skim = self._skimmed(text)
-        asked, words, *topics = skim or self._understood(text, shown, *seen)
-        known = (log or self._nothing).from_here
-        graph = "find" if known.memory else "find_short"
-        stated, *found = self.runner.run(graph, asked, known.bias[None], shown, *seen, *known.layers)
-        ids, odds = (torch.cat([first, more[0]]).tolist() for first, more in zip(topics, found, strict=True))
-        claims = tuple(tuple(zip(*pair, strict=True)) for pair in zip(ids, odds, strict=True))
-        by = [self.tokenizer.tokens[index] for index in words[0].tolist()] if text else []
-        return Context(stated[0], style, tuple(by), claims, skimmed=skim is not None)
+        return self.find(scene, self.understand(scene, text), style, log)
 
-    def _skimmed(self, text: str) -> tuple[Tensor, ...] | None:
-        """As `_understood`, of a request that its words alone leave no doubt about; None for any other."""
-        names = {*self.tokenizer.request(text, self._config.request_length)} & self._names
+    def understand(self, scene: Scene, text: str) -> Understood:
+        ids = self.tokenizer.request(text, self._config.request_length)
+        skim = self._skimmed(text, {*ids} & self._names)
+        meant, words, topics, odds = skim or self._read(ids, text, scene)
+        asked = tuple(self.tokenizer.tokens[index] for index in words[0].tolist()) if text else ()
+        likely = tuple(zip(topics[0].tolist(), odds[0].tolist(), strict=True))
+        return Understood(meant, asked, likely, skim is not None)
+
+    def _skimmed(self, text: str, names: Collection[int]) -> tuple[Tensor, ...] | None:
+        """As `_read`, of a request that its words alone leave no doubt about; None for any other."""
         if not text or len(names) > 1:
             return None
         *understood, sure = self.runner.run("skim", pieces(text), torch.tensor([*names, EOS][:1]))
         return tuple(understood) if float(sure) >= self.sure else None
 
-    def _understood(self, text: str, *scene: Tensor) -> tuple[Tensor, ...]:
-        """What a request asks, beside a scene as the graphs take it, as `understand` gives it."""
-        ids = self.tokenizer.request(text, self._config.request_length)
+    def _read(self, ids: Sequence[int], text: str, scene: Scene) -> tuple[Tensor, ...]:
+        """What a request asks, as `understand` gives it."""
         lengths = by_length("understand", self._config.request_length)
         graph, length = next((name, length) for name, length in lengths.items() if len(ids) <= length)
-        filled = torch.tensor([ids + [EOS] * (length - len(ids))])
+        filled = torch.tensor([[*ids, *[EOS] * (length - len(ids))]])
         bias = torch.zeros(1, length, device=self.runner.device)
         bias[:, len(ids) :] = HIDDEN
-        return self.runner.run(graph, filled, pieces(text), bias, *scene)
+        return self.runner.run(graph, filled, pieces(text), bias, scene.bias[None], *scene.layers)
+
+    def find(self, scene: Scene, understood: Understood, style: int, log: Log | None = None) -> Context:
+        known = (log or self._nothing).from_here
+        graph = "find" if known.memory else "find_short"
+        given = (understood.meant, known.bias[None], scene.bias[None], *scene.layers, *known.layers)
+        stated, claims, odds = self.runner.run(graph, *given)
+        found = (tuple(zip(*pair, strict=True)) for pair in zip(claims[0].tolist(), odds[0].tolist(), strict=True))
+        return Context(stated[0], style, understood.asked, (understood.topics, *found))
 
     def tell(self, claims: Sequence[Sequence[int]], style: int) -> list[Context]:
         if not 0 < len(claims) <= SENTENCES:

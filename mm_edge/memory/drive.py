@@ -28,7 +28,7 @@ from mm_edge.memory.references import Subject, question_ids, questions, subjects
 from mm_edge.memory.repeats import outdated
 from mm_edge.memory.store import Kept
 from mm_edge.model.events import EVENTS
-from mm_edge.model.graphs import CHUNK, QUESTIONS
+from mm_edge.model.graphs import CHUNK, QUESTIONS, SHORT
 from mm_edge.model.network import STATED
 
 RECENT = 64
@@ -156,6 +156,11 @@ class DriveMemory:
     def words(self) -> tuple[str, ...]:
         """Those that are raw."""
         return tuple(self._words)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its end is not all there is."""
+        return self.written > SHORT["find"]
 
     @property
     def slots(self) -> float:

@@ -60,6 +60,7 @@ class AssistantNode(ManagedNode):
         self._intake: Intake | None = None
         self._inbox: Inbox | None = None
         self._engine: Engine | None = None
+        self._latest = LatencyReport(0, plan="n/a", reason="n/a")
         super().__init__("assistant", STAGES, **options)
         self._settings = self.parameters(AssistantConfig, applied=self._apply)
         self._feedback = self.parameters(FeedbackConfig, "feedback", applied=self._apply)
@@ -95,6 +96,8 @@ class AssistantNode(ManagedNode):
 
     def publish(self, output: Any) -> None:
         super().publish(output)
+        if isinstance(output, LatencyReport):
+            self._latest = output
         if isinstance(output, LatencyReport) and output.passes:
             self.times.add({stage: getattr(output, f"{stage}_ms") for stage in STAGES}, self.clock.monotonic_s())
 
@@ -170,12 +173,12 @@ class AssistantNode(ManagedNode):
         return Status("engine", Level.OK, self._engine.name, values)
 
     def _worker_status(self) -> Status:
-        """Whether somebody answers, and how often that one had to be replaced."""
+        """Whether somebody answers, how often that one had to be replaced, and the last plan."""
         worker = self._worker
         if worker is None or self._inbox is None:
             return Status("worker", Level.OK, "not active")
         values: dict[str, object] = {"restarts": worker.restarts, "busy_s": worker.busy_s}
-        values["scheduling"] = worker.scheduling
+        values |= {"scheduling": worker.scheduling, "plan": self._latest.plan, "plan_reason": self._latest.reason}
         recent = {fault.name: fault for fault in self._inbox.faults.since(self.clock.monotonic_s() - FAULT_SHOWN_S)}
         if worker.failure:
             return Status("worker", Level.ERROR, worker.failure, values)

@@ -63,9 +63,10 @@ class Posed:
         nobody = [index for index in tokenizer.names if index not in held]
         return [*nobody, *(tokenizer.unasked if self.request else ())]
 
-    def understood(self, engine: Engine, scene: Scene) -> Context:
-        """Read with what is seen."""
+    def understood(self, engine: Engine, scene: Scene, whole: bool = True) -> Context:
+        """Read with what is seen, and with all of the log, or with its end."""
         log = self.memory.read() if self.memory else None
+        log = log if log is None or whole else log.recent
         context = engine.prefill(scene, self.request, self.style, log)
         return context if self.memory is None else counted(engine, context, self.memory.ledger)
 
@@ -118,17 +119,18 @@ def asked_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iter
     return (answerable(engine, posed) for posed in posed_past(engine, first_seed, drives, words))
 
 
-def posed_now(engine: Engine, first_seed: int, drives: int) -> Iterator[Posed]:
-    """Questions about the present at MOMENTS of each of `drives` drives from `first_seed` on, families in turn."""
+def posed_now(engine: Engine, first_seed: int, drives: int, words: int = 0) -> Iterator[Posed]:
+    """Questions about the present at MOMENTS of each of `drives` drives from `first_seed` on, families in turn; with
+    logs of `words` words behind them, 0: without."""
     families = cycle(FAMILIES)
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 11])
-        drive = Drive(seed, DURATION_S)
+        drive, log = Drive(seed, DURATION_S), logged(engine, seed, words) if words else ()
         for t_s in rng.uniform(4.6, DURATION_S - 0.5, MOMENTS):
             there = seen(engine, drive, t_s)
             for family in islice(families, TURNS):
                 question = ask(drive, t_s, rng, family)
-                yield Posed(question, drive, t_s, *there, question.text, int(rng.integers(1, STYLES + 1)))
+                yield Posed(question, drive, t_s, *there, question.text, int(rng.integers(1, STYLES + 1)), *log)
 
 
 def posed_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iterator[Posed]:
@@ -136,15 +138,21 @@ def posed_past(engine: Engine, first_seed: int, drives: int, words: int) -> Iter
     families = cycle(HISTORY_FAMILIES)
     for seed in range(first_seed, first_seed + drives):
         rng = np.random.default_rng([seed, 13])
-        journey, t_s = Journey(seed, words), rng.uniform(4.6, DURATION_S - 0.5)
-        drive, memory = Drive(seed, DURATION_S), DriveMemory(engine)
+        (journey, memory), t_s = logged(engine, seed, words), rng.uniform(4.6, DURATION_S - 0.5)
+        drive = Drive(seed, DURATION_S)
         there = seen(engine, drive, t_s)
-        for line in journey.lines:
-            memory.write(line)
         for family in islice(families, MOMENTS * TURNS):
             question = ask_history(journey, rng, family)
             request = journey.names.marked(question.text)
             yield Posed(question, drive, t_s, *there, request, int(rng.integers(1, STYLES + 1)), journey, memory)
+
+
+def logged(engine: Engine, seed: int, words: int) -> tuple[Journey, DriveMemory]:
+    """A log of so many words, and what the assistant keeps of it."""
+    journey, memory = Journey(seed, words), DriveMemory(engine)
+    for line in journey.lines:
+        memory.write(line)
+    return journey, memory
 
 
 def routed(engine: Engine, first_seed: int, requests: Sequence[str]) -> list[str]:
@@ -183,9 +191,9 @@ def driven(engine: Engine, first_seed: int, drives: int) -> Iterator[tuple[float
 
 
 def seen(engine: Engine, drive: Drive, t_s: float) -> tuple[Tensor, Percept]:
-    """The summaries before `t_s`, and what is seen at it."""
-    ages = range(engine.history_slots, 0, -1)
-    past = [engine.encode(drive.observation(t_s - age * SPACING_S)).summary for age in ages]
+    """The summaries before `t_s`, from the drive's beginning on, and what is seen at it."""
+    before_s = (t_s - age * SPACING_S for age in range(engine.history_slots, 0, -1))
+    past = [engine.encode(drive.observation(each_s)).summary for each_s in before_s if each_s >= 0]
     return torch.stack(past), engine.encode(drive.observation(t_s))
 
 
@@ -197,7 +205,11 @@ def evaluate(engine: Engine, asked: Asked) -> Pair:
 
 def answerable(engine: Engine, posed: Posed) -> Asked:
     """A question, once it is understood."""
-    context = posed.understood(engine, engine.look(posed.past, posed.percept))
+    return as_asked(engine, posed, posed.understood(engine, engine.look(posed.past, posed.percept)))
+
+
+def as_asked(engine: Engine, posed: Posed, context: Context) -> Asked:
+    """What was posed, as it was understood."""
     return Asked(posed.question, context, posed.forbidden(engine), posed.percept.facts, posed.drive.seed)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mm_edge.assistant.clock import ManualClock
 from mm_edge.assistant.config import AssistantConfig
-from mm_edge.engine.base import Context, Log, Memory, Percept, Said, Scene
+from mm_edge.engine.base import Context, Log, Memory, Percept, Said, Scene, Understood
 from mm_edge.feedback.utterance import Utterance
 from mm_edge.generation import DECODERS
 from mm_edge.model.network import CLAIMS
@@ -65,6 +65,7 @@ class Parrot:
         self.fails = False
         self._clock = clock
         self.sayings: list[str] = []
+        self._text = ""
         self.about: tuple[str, ...] = ()
         self.claims = ""
 
@@ -101,8 +102,15 @@ class Parrot:
         """As long as what was seen before it."""
         return Scene(*[torch.zeros(0 if history is None else len(history))] * 6)
 
+    def understand(self, scene: Scene, text: str) -> Understood:
+        self._text = text
+        return Understood(torch.zeros(0), self.about)
+
     def prefill(self, scene: Scene, text: str, style: int, log: Log | None = None) -> Context:
-        known = () if log is None else log.ids
+        return self.find(scene, self.understand(scene, text), style, log)
+
+    def find(self, scene: Scene, understood: Understood, style: int, log: Log | None = None) -> Context:
+        text, known = self._text, () if log is None else log.ids
         self.logs.append(tuple(self.tokenizer.tokens[index] for index in known))
         self.histories.append(len(scene.k))
         return self._context(self.answers.get(text, "<refuse> I do not know that."), style)

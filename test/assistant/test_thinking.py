@@ -58,14 +58,9 @@ def test_a_long_sentence_is_no_sign_of_a_slow_machine(thinker, parrot, clock) ->
     parrot.cost_s = 0.03
     for _ in range(3):
         thought(thinker, parrot, clock, None)
-    latency = thinker._planner.latency
+    latency = thinker.planner.latency
     assert latency.load == 1.0
     assert "pass:quality:long" in latency.stages
-
-
-@pytest.mark.parametrize(("words", "stage"), [(3, "prefill:short"), (12, "prefill:short"), (13, "prefill")])
-def test_long_requests_are_a_stage_of_their_own(thinker, words: int, stage: str) -> None:
-    assert thinker.prefill_stage(" ".join(["the"] * words)) == stage
 
 
 def test_passes_stop_in_time_when_the_machine_becomes_slower_on_the_way(thinker, parrot, clock) -> None:
@@ -166,7 +161,7 @@ def test_a_plan_that_others_leave_time_for(thinker, parrot, clock) -> None:
 
 def test_what_a_turn_takes_at_least_is_the_cheapest_plan_and_what_comes_before(thinker, parrot, clock) -> None:
     for _ in range(3):
-        with thinker.understanding(), thinker.measured("encode"):
+        with thinker.reading(), thinker.measured("encode"):
             clock.set(clock.now_ns() + 20_000_000)
     likely_ms, most_ms = thinker.least_ms(Bounds())
     assert likely_ms == pytest.approx(1.2 * 10 + 20, rel=0.3)

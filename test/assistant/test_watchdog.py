@@ -86,7 +86,7 @@ def faults(house: SimpleNamespace) -> dict[str, str]:
     return {fault.name: fault.detail for fault in house.inbox.faults.all()}
 
 
-@pytest.mark.parametrize("stage", ["encode", "look", "prefill", "decode", "read"])
+@pytest.mark.parametrize("stage", ["encode", "look", "understand", "find", "decode", "read"])
 def test_the_request_it_hung_at_is_answered_by_its_successor(house, hang, parrot, stage: str) -> None:
     house.inbox.put_event(Event(0.0, "call", "Anna", (12,)))
     hang(parrot, stage)
@@ -100,7 +100,7 @@ def test_the_request_it_hung_at_is_answered_by_its_successor(house, hang, parrot
 
 
 def test_what_it_returns_later_is_nowhere(house, hang, parrot, release: threading.Event) -> None:
-    entered = hang(parrot, "prefill")
+    entered = hang(parrot, "find")
     house.worker.submit(request("q"))
     assert entered.wait(10)
     shift = house.worker._shift

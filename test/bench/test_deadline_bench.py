@@ -9,12 +9,13 @@ import psutil
 import pytest
 
 from mm_edge.assistant.thinking import Made
+from mm_edge.bench._policy import Trial
+from mm_edge.bench._reading import READS_ALL
 from mm_edge.bench.deadline import (
     CHEAPEST,
     HOPE,
     LARGE,
     PLANNED,
-    Trial,
     _headline,
     _plot,
     above_cheapest,
@@ -44,7 +45,7 @@ def trials(total_ms: float, deadline_ms: float = 100.0, is_right: bool = True) -
 
 
 def headline(**named: list[Trial]) -> dict[str, float]:
-    found = {name: named.get(name, trials(50.0)) for name in (PLANNED, *DECODERS, HOPE, LARGE)}
+    found = {name: named.get(name, trials(50.0)) for name in (PLANNED, *DECODERS, HOPE, LARGE, READS_ALL)}
     return _headline(found, above_cheapest(found), [0.1])
 
 

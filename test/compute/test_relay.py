@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from mm_edge.assistant.clock import ManualClock
+from mm_edge.assistant.thinking import Bounds, Task, Thinker
+from mm_edge.compute.planner import OWN, SMALL, Plan, Planner, PlanTable, Worth
 from mm_edge.compute.relay import Cues, Relay, RelayError, cue
 from mm_edge.engine import open_engine, relay_path, weights_path
 from mm_edge.engine.base import Engine
@@ -54,7 +58,8 @@ def test_what_was_found_with_doubt_stays_with_the_large_rung(small, large) -> No
     relay = Relay(small, large, frozenset({"<limit>", "<light>"}))
     scene = relay.look(None, relay.encode(Observation(1)))
     context = relay.prefill(scene, "asdf", 1)
-    assert context.stated.shape[1] == large.width
+    assert not relay.is_easy(context)
+    assert relay.handed(context) is context
     assert relay.kept == 1
 
 
@@ -91,3 +96,17 @@ def test_the_shipped_cues_belong_to_the_weights() -> None:
     cues = Cues.load(relay_path(), weights_path("small"), weights_path("large"))
     assert cues.easy <= {*cues.margins}
     assert cues.easy
+
+
+def test_the_plan_says_which_rung_words_what_was_found(small, large) -> None:
+    relay = Relay(small, large, frozenset({"<light> red"}))
+    worths = {Plan("fast", 1): Worth(0.97, 1.0, 500), Plan("fast", 1, rung=SMALL): Worth(0.97, 1.0, 500)}
+    planner = Planner(PlanTable("", {"now": worths}))
+    for stage, ms in (("pass:fast", 9.0), ("pass:small:fast", 3.0)):
+        planner.latency.observe(stage, ms)
+    thinker = Thinker(cast(Engine, relay), ManualClock(), planner)
+    easy, hard = (large.tell([large.tokenizer.claims(each, CLAIMS)], 1)[0] for each in ("<light> red", "<light> green"))
+    made = [thinker.think(Task(context, "what does the light show"), Bounds()) for context in (easy, hard)]
+    assert [each.plan.rung for each in made] == [SMALL, OWN]
+    assert [each.draft.text for each in made] == ["The light is red.", "The light is green."]
+    assert (relay.handed_over, relay.kept) == (1, 0)

@@ -237,6 +237,14 @@ def test_processing_time_status_has_autowares_keys(assistant, probe, until) -> N
     assert probe.statuses[name].hardware_id
 
 
+def test_the_last_plan_and_why_are_in_the_diagnostics(assistant, probe, until) -> None:
+    until(lambda: "assistant: worker" in probe.statuses, assistant, probe.node)
+    probe.ask("what is ahead", deadline_ms=2000.0)
+    until(lambda: "slots=" in probe.value("assistant: worker", "plan"), assistant, probe.node)
+    assert " image=" in probe.value("assistant: worker", "plan")
+    assert "; " in probe.value("assistant: worker", "plan_reason")
+
+
 def test_events_are_logged_and_bad_ones_named(assistant, probe, until) -> None:
     from mm_edge.msg import DriveEvent
 
@@ -273,7 +281,7 @@ def test_an_engine_that_hangs_is_replaced_and_the_drive_goes_on(start, probe, un
     release, hung = threading.Event(), node._engine
     probe.publish("event", stamped(DriveEvent(kind="call", name="Anna", numbers=[12.0])))
     until(lambda: node._worker._session.logbook.log.lines, node, probe.node)
-    hung.prefill = lambda *_: release.wait(60)
+    hung.find = lambda *_: release.wait(60)
     probe.ask("who called last", id="q", deadline_ms=60_000.0)
     until(lambda: "worker_restarted" in probe.message("assistant: worker"), node, probe.node)
     assert probe.level("assistant: worker") == WARN
@@ -294,13 +302,13 @@ def test_a_backend_that_hangs_again_is_left_for_the_next_one(start, probe, until
         begun.append(backend)
         engine = real(rung, threads, backend, precision)
         if len(begun) == 2:
-            engine.prefill = lambda *_: release.wait(60)
+            engine.find = lambda *_: release.wait(60)
         return engine
 
     monkeypatch.setattr(opening, "load", load)
     monkeypatch.setattr(room, "next_backend", lambda engine: f"behind {engine.name}")
     node = start(room.AssistantNode, "-p", "watchdog_s:=1.0", "-p", "engine:=torch")
-    node._engine.prefill = lambda *_: release.wait(60)
+    node._engine.find = lambda *_: release.wait(60)
     for name in ("a", "b"):
         probe.ask("what is ahead", id=name, deadline_ms=30_000.0)
     until(lambda: len(probe.finals()) == 2, node, probe.node, timeout_s=60.0)
@@ -315,7 +323,7 @@ def test_a_node_that_gives_up_says_so(start, probe, until) -> None:
 
     node = start(AssistantNode, "-p", "watchdog_s:=0.3", "-p", "max_restarts:=0")
     release = threading.Event()
-    node._engine.prefill = lambda *_: release.wait(60)
+    node._engine.find = lambda *_: release.wait(60)
     probe.ask("what is ahead", id="q", deadline_ms=60_000.0)
     until(lambda: probe.level("assistant: worker") == ERROR, node, probe.node)
     assert "gave up" in probe.message("assistant: worker")

@@ -20,7 +20,6 @@ def test_every_plan_says_something_whole_from_the_first_pass_on() -> None:
 
 
 def test_plans_are_measured_on_the_same_requests() -> None:
-    table = measured(open_engine(weights_path("small")), "abc", drives=1, logs=0)
-    (worths,) = table.rows.values()
+    (worths,) = measured(open_engine(weights_path("small")), drives=1, logs=0).values()
     assert {worth.n for worth in worths.values()} == {12}
     assert all(worth.accuracy > 0.7 and 1 <= worth.passes <= plan.max_passes for plan, worth in worths.items())

@@ -26,7 +26,8 @@ from mm_edge.model.observation import Observation
 ROUNDS = 5
 """Enough for medians; the rest is learnt while running."""
 PICTURE = (240, 320, 3)
-REQUEST, TOLD = "what is the speed limit", "<told> unknown"
+REQUEST, TOLD = "was @1 before @2", "<told> unknown"
+"""A request that has to be read: what it is about is not told by one name."""
 LONG_REQUEST = f"{REQUEST}, and {REQUEST}, and {REQUEST}"
 LINE = ("tunnel", "=14", "=9")
 """Of a log."""

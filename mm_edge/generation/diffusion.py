@@ -72,6 +72,10 @@ def side_by_side(
     for passes in range(1, max_passes + 1):
         logits = engine.decode(torch.from_numpy(ids), contexts)
         probability, best = likeliest(engine, _penalised(engine, logits, ids, thresholds.penalty), forbidden)
+        if passes == 1 and _settled(probability, best, thresholds):  # as most are
+            rows = zip(best, probability, strict=True)
+            yield [drafted(*row, passes, True, engine.tokenizer, ids.shape[1]) for row in rows]
+            return
         masked = ids == MASK
         posts += ~masked.any(1)
         filled = masked & going[:, None] & ((probability > thresholds.mask) | (passes == max_passes))
@@ -93,6 +97,12 @@ def side_by_side(
         ]
         if ended:
             return
+
+
+def _settled(probability: NDArray[np.float32], best: Ids, thresholds: Thresholds) -> bool:
+    """Whether a first pass over nothing but masks leaves nothing to do."""
+    filled = (probability > thresholds.mask).all()
+    return bool(filled and (_least(best, probability) >= thresholds.sure).all())
 
 
 def _penalised(engine: Engine, logits: Tensor, ids: Ids, penalty: float) -> Tensor:

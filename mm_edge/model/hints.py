@@ -69,11 +69,9 @@ class Hints(nn.Module):
         and by which word the answer to the first is found [B], MASK where hints cannot tell. name: [B], the only name
         in a request, EOS where there is none."""
         best, topics = self._score(pieces).topk(min(2, len(self.ids)))
-        kind, named = self.kinds[topics[:, 0]], self.named[topics[:, 0]]
-        is_named = name != EOS
-        about = torch.where(is_named, name, kind)
-        told = (is_named & named) | (~is_named & (~named | (kind != EOS)))
-        return best, self.ids[topics], torch.where(told, about, MASK)
+        first, unnamed = topics[:, 0], torch.where(self.named & (self.kinds == EOS), MASK, self.kinds)
+        named = torch.where(self.named[first], name, MASK)
+        return best, self.ids[topics], torch.where(name != EOS, named, unnamed[first])
 
     def _score(self, pieces: Tensor) -> Tensor:
         """Of each topic [B, topics]; 0 for a text without pieces."""

@@ -6,6 +6,7 @@ Knows nothing about deadlines; the memory of a node is measured in _memory_live.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -14,15 +15,28 @@ from mm_edge.memory.baselines import recent
 from mm_edge.memory.cache import Cache, joined
 from mm_edge.memory.compaction import METHODS, Method, Rate, compact
 from mm_edge.memory.references import by_questions, question_ids, questions, subjects
+from mm_edge.memory.repeats import outdated
 from mm_edge.model.network import WINDOW, Network
 from mm_edge.model.tokenizer import EOS, Tokenizer
 
 CHUNK, RAW = 256, 16
 """Words that come at once; words that stay raw."""
-WAYS: dict[str, tuple[Method, Rate | None]] = {
-    "matching": (METHODS["matching"], None),
-    "eviction": (METHODS["eviction"], None),
-    "StreamingLLM": (METHODS["eviction-uniform"], lambda slots, queries, layer: recent(len(slots))),
+
+
+@dataclass(frozen=True)
+class Way:
+    """method, rate: as `compact` takes them; outdates: whether what was said again counts less, as in a live memory."""
+
+    method: Method
+    rate: Rate | None = None
+    outdates: bool = False
+
+
+WAYS = {
+    "matching": Way(METHODS["matching"], outdates=True),
+    "eviction": Way(METHODS["eviction"]),
+    "eviction, outdated as ours": Way(METHODS["eviction"], outdates=True),
+    "StreamingLLM": Way(METHODS["eviction-uniform"], lambda slots, queries, layer: recent(len(slots))),
 }
 
 
@@ -32,16 +46,14 @@ def streams(network: Network, tokenizer: Tokenizer, seeds: Sequence[int], words:
     for seed in seeds:
         log = log_of(seed, words, tokenizer)
         full = remembered(network, log, read(network, log.ids))
-        for name, (method, rate) in WAYS.items():
-            cache = streamed(network, tokenizer, log.words, len(log.ids) // ratio, method, rate)
+        for name, way in WAYS.items():
+            cache = streamed(network, tokenizer, log.words, len(log.ids) // ratio, way)
             shares[name].right.extend(remembered(network, log, cache))
             shares[name].full.extend(full)
     return shares
 
 
-def streamed(
-    network: Network, tokenizer: Tokenizer, words: Sequence[str], slots: int, method: Method, rate: Rate | None = None
-) -> Cache:
+def streamed(network: Network, tokenizer: Tokenizer, words: Sequence[str], slots: int, way: Way) -> Cache:
     """What is left of a log: at most `slots` of a head, on average. What is compacted is compacted again with what
     comes, for the questions that what was read by then may raise. Raises ValueError unless there is more than the raw
     window."""
@@ -63,6 +75,9 @@ def streamed(
         bank = questions(subjects(words[: first + CHUNK]))
         ask = by_questions(network, question_ids(bank, tokenizer))
         now = whole.length
-        memory = compact(whole.seen(now), ask, (slots - RAW) * whole.heads, method, rate).unseen(now)
+        if way.outdates:
+            whole = outdated(whole, now, ask(whole.seen(now)))
+        keep = (slots - RAW) * whole.heads
+        memory = compact(whole.seen(now), ask, keep, way.method, way.rate).unseen(now)
     assert raw is not None
     return raw if memory is None else joined(memory, raw)

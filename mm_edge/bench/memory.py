@@ -185,7 +185,7 @@ def _streaming(network: Network, tokenizer: Tokenizer, seed: int, size: Size) ->
         shares = streams(network, tokenizer, range(seed, seed + drives), words, RATIO)
         rows += [share.row(f"streaming, {words} words", name, RATIO) for name, share in shares.items()]
         if not headline:
-            headline = {f"{keys[name]}_{RATIO}x_retention": share.retention for name, share in shares.items()}
+            headline = {f"{key}_{RATIO}x_retention": shares[name].retention for name, key in keys.items()}
     note = (
         f"streaming: headline of {min(size.streamed)} words; never more than a {RATIO}th of the log's words in slots, "
         f"{RAW} raw ones among them"

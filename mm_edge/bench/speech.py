@@ -9,9 +9,10 @@ to greedy autoregressive decoding. Longer answers tell up to four events of a lo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -225,9 +226,9 @@ def _timed_turns(engine: Engine, seed: int, count: int) -> tuple[Timed, Timed]:
     found: Timed = {name: ([], [], []) for name in ways}
     wording: Timed = {name: ([], [], []) for name in ways}
     drives = -(-count // 12)
-    for posed in islice(posed_now(engine, seed, drives), count):
+    for number, posed in enumerate(islice(posed_now(engine, seed, drives), count)):
         asked, scene = answerable(engine, posed), engine.look(posed.past, posed.percept)
-        for name, way in ways.items():
+        for name, way in _in_turns(ways, number):
             began_s = time.perf_counter()
             engine.prefill(scene, posed.request, posed.style)
             found_s = time.perf_counter()
@@ -238,6 +239,7 @@ def _timed_turns(engine: Engine, seed: int, count: int) -> tuple[Timed, Timed]:
     return found, wording
 
 
+W = TypeVar("W")
 Make = Callable[[Sequence[Context]], Iterator[list[Draft]]]
 
 
@@ -269,7 +271,7 @@ def _timed_long(engine: Engine, seed: int, count: int) -> Timed:
         chosen = [journey.lines[place] for place in sorted(rng.choice(len(journey.lines), 4, replace=False).tolist())]
         claims = [claim(line) for line in chosen]
         again, style = _prefill_of(engine, seed + number), int(rng.integers(1, STYLES + 1))
-        for name, way in ways.items():
+        for name, way in _in_turns(ways, number):
             began_s = time.perf_counter()
             again()
             first = engine.tell([_ids(engine, "<summary>")], style)
@@ -278,6 +280,12 @@ def _timed_long(engine: Engine, seed: int, count: int) -> Timed:
             rights = [parse(said(draft)) == told for draft, told in zip(drafts[1:], facts, strict=True)]
             _note(found[name], began_s, rights, max(draft.passes for draft in drafts))
     return found
+
+
+def _in_turns(ways: Mapping[str, W], number: int) -> list[tuple[str, W]]:
+    """Another way first each time: who comes later finds more of the network in the processor's caches."""
+    order, first = [*ways.items()], number % len(ways)
+    return order[first:] + order[:first]
 
 
 def facts_told(line: Sequence[str]) -> Facts:

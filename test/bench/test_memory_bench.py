@@ -124,13 +124,13 @@ def test_compaction_of_the_shipped_network_is_worth_more_than_the_end_of_a_log(
 
 def test_a_stream_never_has_more_than_its_slots(network: Network, tokenizer: Tokenizer) -> None:
     words, slots = log_of(SEED, 600, tokenizer).words, RAW + 4
-    for method, rate in WAYS.values():
-        cache = streamed(network, tokenizer, words, slots, method, rate)
+    for way in WAYS.values():
+        cache = streamed(network, tokenizer, words, slots, way)
 
         assert cache.slots <= slots * cache.heads
         assert cache.length == len(words)
     with pytest.raises(ValueError, match="raw"):
-        streamed(network, tokenizer, words, RAW, OURS)
+        streamed(network, tokenizer, words, RAW, WAYS[OURS])
 
 
 def test_what_the_first_hour_names_is_never_named_again() -> None:

@@ -130,7 +130,7 @@ def test_a_stream_never_has_more_than_its_slots(network: Network, tokenizer: Tok
         assert cache.slots <= slots * cache.heads
         assert cache.length == len(words)
     with pytest.raises(ValueError, match="raw"):
-        streamed(network, tokenizer, words, RAW, WAYS[OURS])
+        streamed(network, tokenizer, words, RAW, WAYS["matching"])
 
 
 def test_what_the_first_hour_names_is_never_named_again() -> None:

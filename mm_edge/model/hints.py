@@ -10,6 +10,7 @@ frequency: Spärck Jones 1972); names and numbers of the log are marks, all alik
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from zlib import crc32
 
 import torch
@@ -91,7 +92,17 @@ def numbers(text: str) -> list[int]:
     words = _WORD.findall(text.lower())
     found = []
     for earlier, word in zip(["<", *words], words, strict=False):
-        spelled = f"<{word}>"
-        found += [f"{earlier} {word}", word, *(f"#{spelled[at : at + PART]}" for at in range(len(spelled) - PART + 1))]
-    found += [f"{word} >" for word in words[-1:]]
-    return [*dict.fromkeys(crc32(piece.encode()) % PIECES for piece in found)][:MOST]
+        found += [_number(f"{earlier} {word}"), *_own(word)]
+    found += [_number(f"{word} >") for word in words[-1:]]
+    return [*dict.fromkeys(found)][:MOST]
+
+
+@lru_cache(maxsize=4096)
+def _own(word: str) -> tuple[int, ...]:
+    """The pieces of a word by itself."""
+    spelled = f"<{word}>"
+    return (_number(word), *(_number(f"#{spelled[at : at + PART]}") for at in range(len(spelled) - PART + 1)))
+
+
+def _number(piece: str) -> int:
+    return crc32(piece.encode()) % PIECES

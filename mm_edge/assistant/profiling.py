@@ -80,15 +80,18 @@ def _round(engine: Engine, clock: Clock, planner: Planner, ways: list[tuple[str,
 
 
 def _read(engine: Engine, clock: Clock, planner: Planner) -> None:
-    """Short and long: requests and logs."""
+    """Short and long requests, and logs: none, a short and a long one."""
     thinker = Thinker(engine, clock, planner)
     with thinker.measured("encode"):
         scene = engine.look(None, engine.encode(Observation(1, np.zeros(PICTURE, np.uint8))))
     reader, memory = Reader(engine, thinker), DriveMemory(engine)
     for text in (LONG_REQUEST, REQUEST):
-        reader.find(scene, text, 1, memory, Bounds())
-        while memory.written <= SHORT["find"]:
+        understood = reader.understand(scene, text)
+    reader.find_in(None, scene, understood, 1)
+    for words in (1, SHORT["find"] + 1):
+        while memory.written < words:
             memory.write(LINE)
+        reader.find_in(memory.read(), scene, understood, 1)
 
 
 def _word(engine: Engine, clock: Clock, planner: Planner, plan: Plan) -> None:

@@ -13,7 +13,7 @@ from mm_edge.assistant.thinking import Bounds, Thinker
 from mm_edge.assistant.topics import request_class
 from mm_edge.compute.planner import Way
 from mm_edge.compute.relay import reads
-from mm_edge.engine.base import Context, Engine, Log, Percept, Scene
+from mm_edge.engine.base import Context, Engine, Log, Percept, Scene, Understood
 from mm_edge.memory.drive import DriveMemory
 from mm_edge.memory.ledger import counted
 from mm_edge.model.encoders import IMAGE_TOKENS
@@ -22,7 +22,7 @@ from mm_edge.model.observation import Observation
 
 PERCEPT_REUSE_S = 0.1
 """A glance that is no older is as good as a new one."""
-LONG_LOG, SHORT_LOG = "find", "find:short"
+LONG_LOG, SHORT_LOG, NO_LOG = "find", "find:short", "find:scene"
 """Stages in which what is asked is found."""
 WHOLE, END = "the whole log", "the end of the log"
 SKIMMED = "the request was skimmed"
@@ -107,22 +107,32 @@ class Reader:
 
     def find(self, scene: Scene, text: str, style: int, memory: DriveMemory | None, bounds: Bounds) -> Found:
         """What a request, its names marked, is answered from; "" for a turn that nobody asked for."""
-        with self._thinker.measured(self._understand_stage(text)):
-            understood = self._engine.understand(scene, text)
-        log = None if memory is None else memory.read()
-        log, why = self._part(request_class(text, understood.asked), log, bounds)
+        understood = self.understand(scene, text)
+        log, why = self._part(request_class(text, understood.asked), memory, bounds)
+        context = self.find_in(log, scene, understood, style)
+        if memory is not None:
+            context = counted(self._engine, context, memory.ledger)
         skimmed = SKIMMED if understood.skimmed else ""
-        short = log is None or log.is_short
-        with self._thinker.measured(SHORT_LOG if short else LONG_LOG):
-            context = self._engine.find(scene, understood, style, log)
-            if memory is not None:
-                context = counted(self._engine, context, memory.ledger)
-        slots = SHORT["find"] if short else self._engine.log_length + self._engine.memory_length
-        return Found(context, slots, "; ".join(each for each in (skimmed, why) if each))
+        return Found(context, self._slots(log), "; ".join(each for each in (skimmed, why) if each))
 
-    def _part(self, kind: str, log: Log | None, bounds: Bounds) -> tuple[Log | None, str]:
-        """The log to find in, or its end."""
-        planner = self._thinker.planner
+    def understand(self, scene: Scene, text: str) -> Understood:
+        with self._thinker.measured(self._understand_stage(text)):
+            return self._engine.understand(scene, text)
+
+    def find_in(self, log: Log | None, scene: Scene, understood: Understood, style: int) -> Context:
+        """In this log, or in the scene alone."""
+        with self._thinker.measured(NO_LOG if log is None else SHORT_LOG if log.is_short else LONG_LOG):
+            return self._engine.find(scene, understood, style, log)
+
+    def _slots(self, log: Log | None) -> int:
+        """So many of a log are looked through."""
+        if log is None:
+            return 0
+        return SHORT["find"] if log.is_short else self._engine.log_length + self._engine.memory_length
+
+    def _part(self, kind: str, memory: DriveMemory | None, bounds: Bounds) -> tuple[Log | None, str]:
+        """The log to find in, or its end; none for what the scene alone can tell."""
+        planner, log = self._thinker.planner, None if memory is None or kind != "past" else memory.read()
         every, end = (planner.table.found(kind, whole) for whole in (True, False))
         if log is None or log.is_short or every is None or end is None:
             return log, ""

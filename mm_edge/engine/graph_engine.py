@@ -46,8 +46,6 @@ class GraphEngine:
         self._names = {*tokenizer.names}
         self._config = config
         self.runner = runner
-        self._nothing = self._no_log()
-        """Never written to."""
 
     @property
     def precision(self) -> str:
@@ -144,9 +142,11 @@ class GraphEngine:
         return self.runner.run(graph, filled, pieces(text), bias, scene.bias[None], *scene.layers)
 
     def find(self, scene: Scene, understood: Understood, style: int, log: Log | None = None) -> Context:
-        known = (log or self._nothing).from_here
-        graph = "find" if known.memory else "find_short"
-        given = (understood.meant, known.bias[None], scene.bias[None], *scene.layers, *known.layers)
+        graph, told = "find_scene", []
+        if log is not None:
+            known = log.from_here
+            graph, told = "find" if known.memory else "find_short", [known.bias[None], *known.layers]
+        given = (understood.meant, scene.bias[None], *scene.layers, *told)
         stated, claims, odds = self.runner.run(graph, *given)
         found = (tuple(zip(*pair, strict=True)) for pair in zip(claims[0].tolist(), odds[0].tolist(), strict=True))
         return Context(stated[0], style, understood.asked, (understood.topics, *found))

@@ -6,6 +6,7 @@
     skim        the words of a request               -> what is asked, and how surely
     understand  a request and the scene              -> what is asked
     find        what is asked, scene and log         -> what an answer states: its claims
+    find_scene  what is asked and the scene          -> the same
     tell        what SENTENCES sentences state       -> the same for each of them
     decode      claims and an answer block           -> logits
     decodes     SENTENCES of them                    -> logits
@@ -44,8 +45,9 @@ from mm_edge.model.policy import QUERIES, STEPS
 from mm_edge.model.tokenizer import MASK
 
 GRAPHS = (
-    "encode", "read", "ask", "skim", "understand_short", "understand", "find_short", "find", "tell", "decode_short",
-    "decode", "decodes_short", "decodes", "verify", "begin", "begins", "follow", "follows", "flow", "look", "steer",
+    "encode", "read", "ask", "skim", "understand_short", "understand", "find_scene", "find_short", "find", "tell",
+    "decode_short", "decode", "decodes_short", "decodes", "verify", "begin", "begins", "follow", "follows", "flow",
+    "look", "steer",
 )  # fmt: skip
 SHORT = {"understand": 12, "find": 128, "decode": 12, "decodes": 12}
 """Tokens of a request, a log or a sentence up to which it has a graph of its own, called "_short": most are no
@@ -131,13 +133,15 @@ class Understand(Part):
 
 
 class Find(Part):
-    def forward(self, asked: Tensor, log_bias: Tensor, scene_bias: Tensor, *known: Tensor) -> tuple[Tensor, ...]:
-        """asked: as `understand` gives it; known: the scene as there, then the log as `_parts` takes it, seen from its
-        end, where the place 0 is; a short one has no memory -> the claims [1, CLAIMS, d], and what is likeliest beside
-        the topic, ids and probabilities [1, STATED, LIKELY]."""
+    def forward(self, asked: Tensor, scene_bias: Tensor, *known: Tensor) -> tuple[Tensor, ...]:
+        """asked: as `understand` gives it; known: the scene as there, then, if there is one, the log's bias and the log
+        as `_parts` takes it, seen from its end, where the place 0 is; a short one has no memory -> the claims [1,
+        CLAIMS, d], and what is likeliest beside the topic, ids and probabilities [1, STATED, LIKELY]."""
         network, layers = self.network, self.network.config.layers
-        scene, log = _parts(known[: 2 * layers], scene_bias, layers), _parts(known[2 * layers :], log_bias, layers)
-        found = network.find(asked, torch.zeros(1), [*log, *scene])
+        past, log = _parts(known[: 2 * layers], scene_bias, layers), known[2 * layers :]
+        if log:
+            past = [*_parts(log[1:], log[0], layers), *past]
+        found = network.find(asked, torch.zeros(1), past)
         odds, claims = found.softmax(-1).topk(LIKELY)
         return torch.cat([asked[:, :1], network.meant(found)], 1), claims, odds
 
@@ -286,16 +290,15 @@ def _finding(network: Network) -> tuple[Graph, ...]:
     config = network.config
     scene = {"scene_bias": torch.zeros(1, config.scene_length)} | _layered(config, "scene", config.scene_length)
     asked = {"asked": torch.zeros(1, ASKED, config.d)}
-    understood = ("meant", "words", "topics", "odds")
+    understood, found = ("meant", "words", "topics", "odds"), ("stated", "claims", "odds")
     skimmed = {"hinting": pieces(""), "name": torch.zeros(1, dtype=torch.long)}
 
     def request(length: int) -> dict[str, Tensor]:
         ids = torch.zeros(1, length, dtype=torch.long)
         return {"request": ids, "hinting": pieces(""), "bias": torch.zeros(1, length)} | scene
 
-    def finding(length: int, memory: bool) -> dict[str, Tensor]:
-        bias = {"log_bias": torch.zeros(1, length)}
-        return asked | bias | scene | _layered(config, "log", length, memory)
+    def log(length: int, memory: bool) -> dict[str, Tensor]:
+        return {"log_bias": torch.zeros(1, length)} | _layered(config, "log", length, memory)
 
     return (
         Graph("skim", Skim(network), skimmed, (*understood, "sure")),
@@ -303,8 +306,9 @@ def _finding(network: Network) -> tuple[Graph, ...]:
             Graph(name, Understand(network), request(length), understood)
             for name, length in by_length("understand", config.request_length).items()
         ),
+        Graph("find_scene", Find(network), asked | scene, found),
         *(
-            Graph(name, Find(network), finding(length, name == "find"), ("stated", "claims", "odds"))
+            Graph(name, Find(network), asked | scene | log(length, name == "find"), found)
             for name, length in by_length("find", config.log_length).items()
         ),
     )

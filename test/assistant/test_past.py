@@ -32,6 +32,12 @@ S = 1_000_000_000
 Tell = Callable[..., list[Any]]
 
 
+@pytest.fixture(autouse=True)
+def asked_about_the_past(parrot) -> None:
+    """So that the log is looked at."""
+    parrot.about = ("<last_caller>", "call")
+
+
 @pytest.fixture
 def assistant(config: AssistantConfig, parrot, constants: TrustConstants) -> OfflineAssistant:
     return OfflineAssistant(config, parrot, constants)

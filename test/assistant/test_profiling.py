@@ -14,7 +14,7 @@ from mm_edge.compute.planner import Plan, PlanTable, Worth
 from mm_edge.engine import open_engine, weights_path
 
 HERE = Identity("a processor", 2, 1, "torch/fp32", "abc")
-READ = {"encode", "understand", "understand:short", "find", "find:short"}
+READ = {"encode", "understand", "understand:short", "find", "find:short", "find:scene"}
 TABLE = PlanTable("", {"now": {Plan("flow", 1): Worth(0.9, 1.0, 9), Plan("quality", 2): Worth(0.9, 1.5, 9)}})
 
 

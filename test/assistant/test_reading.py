@@ -119,9 +119,9 @@ def test_one_glance_serves_those_who_come_a_moment_later(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("about", "left_ms", "words"),
-    [("<last_caller>", 100.0, 150), ("<last_caller>", 45.0, 128), ("<light>", 100.0, 128)],
+    [("<last_caller>", 100.0, 150), ("<last_caller>", 45.0, 128), ("<light>", 100.0, 0)],
 )
-def test_the_end_of_the_log_does_for_the_present_and_where_time_is_short(
+def test_the_end_of_the_log_does_where_time_is_short_and_the_present_needs_none(
     parrot, clock: ManualClock, planner: Planner, about: str, left_ms: float, words: int
 ) -> None:
     parrot.about = (about, "call")
@@ -132,22 +132,26 @@ def test_the_end_of_the_log_does_for_the_present_and_where_time_is_short(
     scene = parrot.look(None, parrot.encode(Observation(1)))
     found = reader.find(scene, "who called", 1, memory, Bounds(clock.monotonic_s() + left_ms / 1e3))
     assert len(parrot.logs[-1]) == words
-    assert found.slots == (128 if words == 128 else parrot.log_length + parrot.memory_length)
+    assert found.slots == (words if words <= 128 else parrot.log_length + parrot.memory_length)
     assert ("the end of the log" in found.why) == (words == 128)
 
 
-@pytest.mark.parametrize("lines", [0, 42])
-def test_there_is_no_choice_while_the_log_is_short(parrot, clock: ManualClock, planner: Planner, lines: int) -> None:
+@pytest.mark.parametrize(("lines", "slots"), [(0, 0), (42, 128)])
+def test_there_is_no_choice_while_the_log_is_short(
+    parrot, clock: ManualClock, planner: Planner, lines: int, slots: int
+) -> None:
+    parrot.about = ("<last_caller>", "call")
     memory = DriveMemory(parrot)
     for _ in range(lines):
         memory.write(("tunnel", "=14", "=9"))
     reader = Reader(parrot, Thinker(parrot, clock, planner))
     scene = parrot.look(None, parrot.encode(Observation(1)))
     found = reader.find(scene, ASKED, 1, memory, Bounds(clock.monotonic_s()))
-    assert (found.slots, found.why) == (128, "")
+    assert (found.slots, found.why) == (slots, "")
 
 
 def test_without_a_table_everything_is_read(parrot, clock: ManualClock) -> None:
+    parrot.about = ("<last_caller>", "call")
     memory = DriveMemory(parrot)
     for _ in range(50):
         memory.write(("tunnel", "=14", "=9"))

@@ -119,7 +119,7 @@ def test_every_report_says_which_plan_and_why(config, parrot, constants, clock, 
     unasked = looked(planned)
     assert unasked is not None
     reports = [unasked.latency, *(asked(planned, deadline_ms=ms).latency for ms in (1000.0, 90.0, 5.0))]
-    seen = "image=10 slots=128", "image=0 slots=128", "image=0 slots=128", "image=10 slots=128"
+    seen = "image=10 slots=0", "image=0 slots=0", "image=0 slots=0", "image=10 slots=0"
     words = "quality passes<=8", "quality passes<=8", "flow passes<=1", "flow passes<=1"
     assert [report.plan for report in reports] == [
         f"small/{how} {where}" for how, where in zip(words, seen, strict=True)

@@ -62,6 +62,7 @@ def house(parrot, constants: TrustConstants, said, clock) -> Iterator[SimpleName
 
     def session(engine: Any) -> Session:
         engine.answers["what is ahead"] = f"<ahead> {FREE}"
+        engine.about = ("<last_caller>", "call")  # so that the log is looked at
         return Session(config, engine, constants, inbox, now, numbers)
 
     def renew(before: Session) -> Session:

@@ -6,9 +6,11 @@ long the request is, the log once that is understood. Knows nothing about sensor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import nan
 
+from mm_edge.assistant.telling import TOLD
 from mm_edge.assistant.thinking import Bounds, Thinker
 from mm_edge.assistant.topics import request_class
 from mm_edge.compute.planner import Way
@@ -108,7 +110,7 @@ class Reader:
     def find(self, scene: Scene, text: str, style: int, memory: DriveMemory | None, bounds: Bounds) -> Found:
         """What a request, its names marked, is answered from; "" for a turn that nobody asked for."""
         understood = self.understand(scene, text)
-        log, why = self._part(request_class(text, understood.asked), memory, bounds)
+        log, why = self._part(text, understood.asked, memory, bounds)
         context = self.find_in(log, scene, understood, style)
         if memory is not None:
             context = counted(self._engine, context, memory.ledger)
@@ -130,9 +132,14 @@ class Reader:
             return 0
         return SHORT["find"] if log.is_short else self._engine.log_length + self._engine.memory_length
 
-    def _part(self, kind: str, memory: DriveMemory | None, bounds: Bounds) -> tuple[Log | None, str]:
-        """The log to find in, or its end; none for what the scene alone can tell."""
-        planner, log = self._thinker.planner, None if memory is None or kind != "past" else memory.read()
+    def _part(
+        self, text: str, asked: Sequence[str], memory: DriveMemory | None, bounds: Bounds
+    ) -> tuple[Log | None, str]:
+        """The log to find in, or its end; none for what the scene alone can tell, and for what sentences of their own
+        tell of the log."""
+        kind, planner, log = request_class(text, asked), self._thinker.planner, None
+        if memory is not None and kind == "past" and asked[0].strip("<>") not in TOLD:
+            log = memory.read()
         every, end = (planner.table.found(kind, whole) for whole in (True, False))
         if log is None or log.is_short or every is None or end is None:
             return log, ""

@@ -62,8 +62,7 @@ WAYS: dict[str, Decoder] = {
     "flow map, 4 steps": FlowMap(4),
     "flow map, refined": Refinement(4),
 }
-LOG_WORDS, LONG_WORDS = 512, 256
-"""Of logs, and of those that longer answers tell of."""
+LOG_WORDS = 512
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,7 @@ def measure(seed: int, quick: bool) -> Result:
         "time: of the words alone, median, relative to autoregressive; right: intervals of 95 % by Wilson",
         f"wordings: different right sentences for the same facts, by 8 styles; untold: no style, {STYLES} tries",
         f"turn, long: large rung, {LARGE}, with understanding and finding; {size.timed} requests about the present, "
-        f"found in the scene; {size.long} answers of five sentences, found in logs of {LONG_WORDS} words; words: "
-        "without both",
+        f"{size.long} answers of five sentences that sum up a log; neither is found in the log; words: without both",
     ]
     plot = Plot("passes", "share of right sentences", [(n_, t.mean_passes, t.accuracy) for n_, t in tallies.items()])
     return Result(_headline(tallies, wordings) | fast | {"n": float(n)}, table, notes, plot)
@@ -269,10 +267,10 @@ def _timed_long(engine: Engine, seed: int, count: int) -> Timed:
     found: Timed = {name: ([], [], []) for name in ways}
     for number in range(count):
         rng = np.random.default_rng([seed + number, 59])
-        journey = Journey(seed + number, LONG_WORDS)
+        journey = Journey(seed + number, 256)
         chosen = [journey.lines[place] for place in sorted(rng.choice(len(journey.lines), 4, replace=False).tolist())]
         claims = [claim(line) for line in chosen]
-        again, style = _prefill_of(engine, seed + number, journey.words), int(rng.integers(1, STYLES + 1))
+        again, style = _prefill_of(engine, seed + number), int(rng.integers(1, STYLES + 1))
         for name, way in _in_turns(ways, number):
             began_s = time.perf_counter()
             again()
@@ -299,11 +297,11 @@ def facts_told(line: Sequence[str]) -> Facts:
     return facts_of("told", facts)
 
 
-def _prefill_of(engine: Engine, seed: int, words: Sequence[str]) -> Callable[[], Context]:
-    """Understanding and finding once more, as part of a turn, with a log of these words."""
+def _prefill_of(engine: Engine, seed: int) -> Callable[[], Context]:
+    """Understanding and finding once more, as part of a turn."""
     past, percept = seen(engine, Drive(seed, DURATION_S), 6.0)
-    scene, log = engine.look(past, percept), engine.read(words)
-    return lambda: engine.prefill(scene, "sum up the drive", 1, log)
+    scene = engine.look(past, percept)
+    return lambda: engine.prefill(scene, "sum up the drive", 1)
 
 
 def _note(found: tuple[list[float], list[bool], list[int]], began_s: float, rights: list[bool], passes: int) -> None:

@@ -119,7 +119,7 @@ def test_one_glance_serves_those_who_come_a_moment_later(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("about", "left_ms", "words"),
-    [("<last_caller>", 100.0, 150), ("<last_caller>", 45.0, 128), ("<light>", 100.0, 0)],
+    [("<last_caller>", 100.0, 150), ("<last_caller>", 45.0, 128), ("<light>", 100.0, 0), ("<summary>", 100.0, 0)],
 )
 def test_the_end_of_the_log_does_where_time_is_short_and_the_present_needs_none(
     parrot, clock: ManualClock, planner: Planner, about: str, left_ms: float, words: int

@@ -21,7 +21,7 @@ from mm_edge.bench.harness import wilson
 from mm_edge.compute.planner import Plan, Planner, PlanTable
 from mm_edge.compute.rounds import Evidence, doubt
 from mm_edge.engine.base import Engine
-from mm_edge.generation.draft import Draft, drafted, words
+from mm_edge.generation.draft import Draft, drafted, likeliest
 from mm_edge.model.graphs import SENTENCES
 from mm_edge.model.network import STYLES
 from mm_edge.model.tokenizer import MASK
@@ -78,7 +78,7 @@ def in_wordings(engine: Engine, asked: Asked, count: int) -> list[Draft]:
     for first in range(0, count, SENTENCES):
         some = contexts[first : first + SENTENCES]
         logits = engine.decode(torch.full((len(some), engine.answer_length), MASK), some)
-        confidence, ids = words(engine, logits, asked.forbidden).max(-1)
+        confidence, ids = likeliest(engine, logits, asked.forbidden)
         drafts += [drafted(*row, 1, True, engine.tokenizer) for row in zip(ids, confidence, strict=True)]
     return drafts
 

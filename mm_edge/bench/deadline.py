@@ -258,6 +258,7 @@ def _headline(trials: dict[str, list[Trial]], eligible: dict[str, float], overhe
         "beyond_p99_percent": 100 * float(np.mean([ratio > 1 for ratio in ratios])),
         "planner_overhead_ms": float(np.median(overhead_ms)),
         "glance_share": float(np.mean([not trial.tokens for trial in trials[PLANNED]])),
+        "scene_alone_share": float(np.mean([trial.slots == 0 for trial in trials[PLANNED]])),
         "log_end_share": float(np.mean([trial.slots == SHORT["find"] for trial in trials[PLANNED]])),
         "reading_speedup": _median_ms(trials[READS_ALL]) / _median_ms(trials[PLANNED]),
         "reads_all_miss_rate_all": float(np.mean([trial.late for trial in trials[READS_ALL]])),

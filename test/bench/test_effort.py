@@ -38,4 +38,5 @@ def test_every_policy_answers_every_request() -> None:
     assert {len(each.right) for each in found.values()} == {12}
     assert [found[f"best of {budget}"].mean_passes for budget in BUDGETS] == [*BUDGETS]
     assert all(found[f"rounds, {budget}"].mean_passes <= budget for budget in BUDGETS)
+    assert all(each.accuracy > 0.8 for each in found.values())
     assert len(rows(found)) == 2 * len(BUDGETS) + 1

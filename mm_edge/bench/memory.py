@@ -38,6 +38,7 @@ from mm_edge.bench._memory_oneshot import (
 )  # fmt: skip
 from mm_edge.bench._memory_stream import RAW, streams
 from mm_edge.bench.harness import Plot, Result, percentile
+from mm_edge.bench.speech import exported
 from mm_edge.engine import EngineError, open_engine, weights_path
 from mm_edge.engine.base import Engine
 from mm_edge.errors import UserError
@@ -86,7 +87,8 @@ def measure(seed: int, quick: bool, weights: Path | None = None) -> Result:
     if weights is not None:
         return beside(_side(weights_path("small")), _side(weights), seed, SOME_BESIDE if quick else ALL_BESIDE, RATIO)
     network, tokenizer = load(weights_path("small"))
-    return compare(network, tokenizer, open_engine(weights_path("small")), seed, SHORT if quick else FULL)
+    engines = open_engine(weights_path("small")), exported("small", "fp32")
+    return compare(network, tokenizer, engines, seed, SHORT if quick else FULL)
 
 
 def _side(weights: Path) -> Side:
@@ -97,8 +99,10 @@ def _side(weights: Path) -> Side:
         raise UserError(str(error)) from error
 
 
-def compare(network: Network, tokenizer: Tokenizer, engine: Engine, seed: int, size: Size) -> Result:
-    """engine: of the same network."""
+def compare(network: Network, tokenizer: Tokenizer, engines: tuple[Engine, Engine], seed: int, size: Size) -> Result:
+    """engines: of the same network, one of torch, which waits for the interpreter in every operation, and one that
+    nodes run, which hardly does."""
+    engine, _ = engines
     seeds = range(seed, seed + size.drives)
     found = measured(network, tokenizer, seeds, size.words, size.ratios, size.methods, size.slow)
     parts = [
@@ -107,7 +111,7 @@ def compare(network: Network, tokenizer: Tokenizer, engine: Engine, seed: int, s
         _costs(network, tokenizer, seed, size),
         _streaming(network, tokenizer, seed, size),
         _hours(engine, network, seed, size),
-        _turns(engine, seed, size),
+        _turns(engines, seed, size),
         _stress(size),
     ]
     about = (
@@ -222,21 +226,21 @@ def _hours_note(found: Sequence[Hours]) -> str:
     )
 
 
-def _turns(engine: Engine, seed: int, size: Size) -> Part:
-    due = compaction_due(engine, seed)
-    low, same = (turns(engine, due, seed, size.turns, nice) for nice in (LOWEST, 0))
+def _turns(engines: tuple[Engine, Engine], seed: int, size: Size) -> Part:
+    plain, quick = engines
+    headline: dict[str, float] = {}
+    notes = []
+    for key, each, nice in (("", quick, LOWEST), ("_same_priority", quick, 0), ("_torch", plain, LOWEST)):
+        found = turns(each, compaction_due(each, seed), seed, size.turns, nice)
+        headline[f"turn_p99_ratio{key}"] = found.p99_ratio
+        notes.append(f"turns beside a compaction of niceness {nice}, {each.name}: {_told(found)}")
+    return headline, [], notes
 
-    def told(found: Turns) -> str:
-        alone, beside = (percentile(ms, 99) for ms in (found.alone_ms, found.beside_ms))
-        counts = f"n = {len(found.beside_ms)} each, {found.compactions} compactions"
-        return f"p99 {beside:.1f} ms against {alone:.1f} ms alone, {counts}"
 
-    headline = {"turn_p99_ratio": low.p99_ratio, "turn_p99_ratio_same_priority": same.p99_ratio}
-    note = (
-        f"turns: engine.prefill, one after the other, while a thread of the lowest priority compacts ({told(low)}), "
-        f"and one of the same priority ({told(same)})"
-    )
-    return headline, [], [note]
+def _told(found: Turns) -> str:
+    alone, beside = (percentile(ms, 99) for ms in (found.alone_ms, found.beside_ms))
+    counts = f"n = {len(found.beside_ms)} each, {found.compactions} compactions"
+    return f"p99 of engine.prefill {beside:.1f} ms against {alone:.1f} ms alone, {counts}"
 
 
 def _stress(size: Size) -> Part:

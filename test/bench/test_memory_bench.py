@@ -169,7 +169,7 @@ def test_everything_is_measured(network: Network, engine: GraphEngine, tokenizer
         words=WORDS, drives=1, methods=memory.FULL.methods, ratios=(50,), slow=1, timed=1, repeats=1, asked_words=64,
         streamed={900: 1}, long=1, hours_words=480, read=1, turns=1, stresses=1,
     )  # fmt: skip
-    result = memory.compare(network, tokenizer, engine, SEED, size)
+    result = memory.compare(network, tokenizer, (engine, engine), SEED, size)
 
     assert set(result.headline) >= {
         "attention_matching_50x_retention", "attention_matching_50x_unseen_retention",

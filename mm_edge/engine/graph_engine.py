@@ -119,27 +119,28 @@ class GraphEngine:
 
     def understand(self, scene: Scene, text: str) -> Understood:
         ids = self.tokenizer.request(text, self._config.request_length)
-        skim = self._skimmed(text, {*ids} & self._names)
-        meant, words, topics, odds = skim or self._read(ids, text, scene)
+        hinting = pieces(text)
+        skim = self._skimmed(hinting, {*ids} & self._names) if text else None
+        meant, words, topics, odds = skim or self._read(ids, hinting, scene)
         asked = tuple(self.tokenizer.tokens[index] for index in words[0].tolist()) if text else ()
         likely = tuple(zip(topics[0].tolist(), odds[0].tolist(), strict=True))
         return Understood(meant, asked, likely, skim is not None)
 
-    def _skimmed(self, text: str, names: Collection[int]) -> tuple[Tensor, ...] | None:
+    def _skimmed(self, hinting: Tensor, names: Collection[int]) -> tuple[Tensor, ...] | None:
         """As `_read`, of a request that its words alone leave no doubt about; None for any other."""
-        if not text or len(names) > 1:
+        if len(names) > 1:
             return None
-        *understood, sure = self.runner.run("skim", pieces(text), torch.tensor([*names, EOS][:1]))
+        *understood, sure = self.runner.run("skim", hinting, torch.tensor([*names, EOS][:1]))
         return tuple(understood) if float(sure) >= self.sure else None
 
-    def _read(self, ids: Sequence[int], text: str, scene: Scene) -> tuple[Tensor, ...]:
-        """What a request asks, as `understand` gives it."""
+    def _read(self, ids: Sequence[int], hinting: Tensor, scene: Scene) -> tuple[Tensor, ...]:
+        """What a request asks, its pieces `hinting` [1, MOST], as the graph `understand` gives it."""
         lengths = by_length("understand", self._config.request_length)
         graph, length = next((name, length) for name, length in lengths.items() if len(ids) <= length)
         filled = torch.tensor([[*ids, *[EOS] * (length - len(ids))]])
         bias = torch.zeros(1, length, device=self.runner.device)
         bias[:, len(ids) :] = HIDDEN
-        return self.runner.run(graph, filled, pieces(text), bias, scene.bias[None], *scene.layers)
+        return self.runner.run(graph, filled, hinting, bias, scene.bias[None], *scene.layers)
 
     def find(self, scene: Scene, understood: Understood, style: int, log: Log | None = None) -> Context:
         graph, told = "find_scene", []

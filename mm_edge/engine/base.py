@@ -170,7 +170,8 @@ class Said:
 
 
 class Engine(Protocol):
-    """refused: why each engine that was to be preferred is not this one."""
+    """refused: why each engine that was to be preferred is not this one. Logits of sentences are of S words, those of
+    `Tokenizer.sayable`, in its order."""
 
     name: str
     refused: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a turn reads before it words anything: a new picture or the last glance, and all of the log or its end.
+"""What a turn reads before it words anything: a new picture or the last glance, and all of the log, its end, or none.
 
 Both are chosen by the time that is left, as plans are (compute/planner.py): the picture while no more is known than how
 long the request is, the log once that is understood. Knows nothing about sensors, or how sentences are made.
@@ -118,11 +118,12 @@ class Reader:
         return Found(context, self._slots(log), "; ".join(each for each in (skimmed, why) if each))
 
     def understand(self, scene: Scene, text: str) -> Understood:
+        """As the engine does, and how long it takes is booked."""
         with self._thinker.measured(self._understand_stage(text)):
             return self._engine.understand(scene, text)
 
     def find_in(self, log: Log | None, scene: Scene, understood: Understood, style: int) -> Context:
-        """In this log, or in the scene alone."""
+        """In this log, or in the scene alone, as the engine does; how long it takes is booked."""
         with self._thinker.measured(NO_LOG if log is None else SHORT_LOG if log.is_short else LONG_LOG):
             return self._engine.find(scene, understood, style, log)
 

@@ -19,7 +19,7 @@ from mm_edge.compute.planner import Planner, PlanTable
 from mm_edge.engine.base import Engine
 
 READS_ALL = "planned, reads all"
-"""The planner, but for the first half of its plans: a new picture and the whole log, always."""
+"""The planner, but for the first half of its plans: always a new picture, and for the past the whole log."""
 LEAST, MOST = 0.5, 1.5
 """Of what a turn takes that reads everything: the shortest and the longest deadline, less the reserve."""
 FIRST, AGES_MS = 20, 1e6
